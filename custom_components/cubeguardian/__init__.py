@@ -1,0 +1,59 @@
+"""CubeGuardian: let a Proxmox host with Minecraft servers sleep, and wake it for its players."""
+
+from homeassistant.const import Platform
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import config_validation as cv
+from homeassistant.helpers.typing import ConfigType
+
+from .const import DOMAIN
+from .devices import async_register_devices
+from .following import async_follow
+from .repairs import async_clear_all
+from .runtime import CubeGuardianConfigEntry
+from .services import async_setup_services
+from .store import GuardianStore
+from .wiring import async_wire
+
+CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
+PLATFORMS = [
+    Platform.BINARY_SENSOR,
+    Platform.BUTTON,
+    Platform.EVENT,
+    Platform.SELECT,
+    Platform.SENSOR,
+    Platform.SWITCH,
+]
+
+
+async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
+    """Register the actions."""
+    async_setup_services(hass)
+    return True
+
+
+async def async_setup_entry(hass: HomeAssistant, entry: CubeGuardianConfigEntry) -> bool:
+    """Set up one host; it may well be asleep, so nothing here waits for the network."""
+    entry.runtime_data = await async_wire(hass, entry)
+    async_register_devices(hass, entry)
+    await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    async_follow(hass, entry)
+    entry.async_on_unload(entry.add_update_listener(_async_reload))
+    return True
+
+
+async def async_unload_entry(hass: HomeAssistant, entry: CubeGuardianConfigEntry) -> bool:
+    """Unload one host; what its guardian was doing goes on after the next load."""
+    if unloaded := await hass.config_entries.async_unload_platforms(entry, PLATFORMS):
+        await entry.runtime_data.decisions.async_save()
+    return unloaded
+
+
+async def async_remove_entry(hass: HomeAssistant, entry: CubeGuardianConfigEntry) -> None:
+    """Forget what was stored for a removed host, and what there was to mend."""
+    async_clear_all(hass, entry)
+    await GuardianStore(hass, entry.entry_id).async_remove()
+
+
+async def _async_reload(hass: HomeAssistant, entry: CubeGuardianConfigEntry) -> None:
+    """Apply changed data, options or game servers."""
+    await hass.config_entries.async_reload(entry.entry_id)

@@ -1,0 +1,111 @@
+"""Binary sensors that tell what answers."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, override
+
+from homeassistant.components.binary_sensor import (
+    BinarySensorDeviceClass,
+    BinarySensorEntity,
+    BinarySensorEntityDescription,
+)
+from homeassistant.const import EntityCategory
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+from .coordinator import GuardianCoordinator, HostCoordinator
+from .entity import CubeGuardianEntity, reads_api
+from .guardian import ApiState, Presence, ThingView
+from .runtime import CubeGuardianConfigEntry
+
+PARALLEL_UPDATES = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class PresenceDescription(BinarySensorEntityDescription):
+    """Describe a binary sensor that shows what the guardian judged; None means nobody knows."""
+
+    is_on_fn: Callable[[ThingView], bool | None]
+
+
+def _reachable(view: ThingView) -> bool | None:
+    """Tell whether the host answers at all, booting included."""
+    if view.presence is Presence.UNKNOWN:
+        return None
+    return view.presence is not Presence.DOWN
+
+
+def _online(view: ThingView) -> bool | None:
+    """Tell whether the game server answers as one."""
+    if view.presence is Presence.UNKNOWN:
+        return None
+    return view.presence is Presence.UP
+
+
+REACHABLE: Final = PresenceDescription(
+    key="reachable",
+    translation_key="reachable",
+    device_class=BinarySensorDeviceClass.CONNECTIVITY,
+    is_on_fn=_reachable,
+)
+ONLINE: Final = PresenceDescription(
+    key="online",
+    translation_key="online",
+    device_class=BinarySensorDeviceClass.CONNECTIVITY,
+    is_on_fn=_online,
+)
+PROXMOX_API: Final = BinarySensorEntityDescription(
+    key="proxmox_api",
+    translation_key="proxmox_api",
+    device_class=BinarySensorDeviceClass.CONNECTIVITY,
+    entity_category=EntityCategory.DIAGNOSTIC,
+)
+
+
+async def async_setup_entry(
+    hass: HomeAssistant,
+    entry: CubeGuardianConfigEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+) -> None:
+    """Add what the host and each game server show; the API only where there is a token for it."""
+    runtime = entry.runtime_data
+    entities: list[BinarySensorEntity] = [PresenceSensor(runtime.decisions, entry, REACHABLE)]
+    if reads_api(entry):
+        entities.append(ApiSensor(runtime.host, entry, PROXMOX_API))
+    async_add_entities(entities)
+    for game_id in runtime.games:
+        async_add_entities(
+            [PresenceSensor(runtime.decisions, entry, ONLINE, game_id)],
+            config_subentry_id=game_id,
+        )
+
+
+class PresenceSensor(CubeGuardianEntity[GuardianCoordinator], BinarySensorEntity):
+    """Show the guardian's judgement, which one lost probe does not change."""
+
+    entity_description: PresenceDescription
+
+    @property
+    @override
+    def is_on(self) -> bool | None:
+        """Return whether it answers."""
+        return self.entity_description.is_on_fn(self.view)
+
+
+class ApiSensor(CubeGuardianEntity[HostCoordinator], BinarySensorEntity):
+    """Show whether the Proxmox API answers and accepts the token."""
+
+    @property
+    @override
+    def is_on(self) -> bool | None:
+        """Return whether the API works; that of a sleeping host does not."""
+        api = self.coordinator.data.api
+        if api is ApiState.UNKNOWN and self.view.presence is not Presence.DOWN:
+            return None
+        return api is ApiState.OK
+
+    @property
+    @override
+    def extra_state_attributes(self) -> dict[str, Any]:
+        """Return why it is off."""
+        return {"reason": self.coordinator.data.api.value}

@@ -1,0 +1,50 @@
+"""Constants of the CubeGuardian integration."""
+
+from datetime import timedelta
+from typing import Final
+
+DOMAIN: Final = "cubeguardian"
+
+DEFAULT_PORT: Final = 8006
+DEFAULT_SSH_PORT: Final = 22
+DEFAULT_WAKE_PORTS: Final = (9, 7)
+
+CONF_MAC: Final = "mac"
+CONF_TOKEN_ID: Final = "token_id"
+CONF_TOKEN_SECRET: Final = "token_secret"
+CONF_NODE: Final = "node"
+CONF_TRUST: Final = "trust"
+CONF_MODE: Final = "mode"
+CONF_UNCHECKED: Final = "unchecked"
+
+CONF_TIMEOUTS: Final = "timeouts"
+CONF_WAKE_MINUTES: Final = "wake_minutes"
+CONF_STOP_MINUTES: Final = "stop_minutes"
+DEFAULT_WAKE_MINUTES: Final = 10
+DEFAULT_STOP_MINUTES: Final = 8
+
+CONF_WAKE_ON_LAN: Final = "wake_on_lan"
+CONF_BROADCAST: Final = "broadcast"
+CONF_WAKE_PORT: Final = "port"
+CONF_INTERFACE: Final = "interface"
+CONF_SECURE_ON: Final = "secure_on"
+
+CONF_SSH: Final = "ssh"
+CONF_SSH_USER: Final = "user"
+CONF_SSH_KEY_PATH: Final = "key_path"
+CONF_SSH_PORT: Final = "port"
+CONF_SSH_HOST_KEY: Final = "host_key"
+
+CONF_PROBING: Final = "probing"
+CONF_PING: Final = "ping"
+
+SUBENTRY_MINECRAFT_SERVER: Final = "minecraft_server"
+CONF_PUBLIC_ADDRESS: Final = "public_address"
+CONF_EDITION: Final = "edition"
+CONF_VMID: Final = "vmid"
+
+# A node that has just booted answers 401 until its cluster file system is mounted.
+BOOT_WINDOW: Final = timedelta(minutes=3)
+
+# Automatic shutdown is not offered before the guardian knows demand.
+OFFERED_MODES: Final = ("manual", "maintenance")

@@ -1,0 +1,126 @@
+"""Events: what the guardian did, and who came and went."""
+
+from typing import Any, Final, override
+
+from homeassistant.components.event import EventEntity, EventEntityDescription
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+from .coordinator import GuardianCoordinator, MinecraftCoordinator
+from .entity import CubeGuardianEntity
+from .guardian import Event, EventKind, Presence, ThingView
+from .observed import GameData
+from .runtime import CubeGuardianConfigEntry
+from .sensor_tables import told
+
+PARALLEL_UPDATES = 0
+
+JOINED: Final = "joined"
+LEFT: Final = "left"
+# What a server shows for a player who does not want to be listed.
+ANONYMOUS: Final = "Anonymous Player"
+
+ACTIVITY: Final = EventEntityDescription(
+    key="activity", translation_key="activity", event_types=[kind.value for kind in EventKind]
+)
+PLAYERS: Final = EventEntityDescription(
+    key="players", translation_key="players", event_types=[JOINED, LEFT]
+)
+
+
+async def async_setup_entry(
+    hass: HomeAssistant,
+    entry: CubeGuardianConfigEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+) -> None:
+    """Add the activity of the host and the players of each game server."""
+    runtime = entry.runtime_data
+    async_add_entities([ActivityEvent(runtime.decisions, entry, ACTIVITY)])
+    for game_id, game in runtime.games.items():
+        async_add_entities(
+            [PlayersEvent(game, entry, PLAYERS, game_id)], config_subentry_id=game_id
+        )
+
+
+class ActivityEvent(CubeGuardianEntity[GuardianCoordinator], EventEntity):
+    """Show what happened to the host."""
+
+    _unrecorded_attributes = frozenset({"held"})
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Listen to the guardian."""
+        await super().async_added_to_hass()
+        self.async_on_remove(self.coordinator.async_listen_events(self._happened))
+
+    @callback
+    def _happened(self, event: Event) -> None:
+        """Show one event."""
+        if event.target != self.target:
+            return
+        self._trigger_event(event.kind.value, _attributes(event))
+        self.async_write_ha_state()
+
+
+class PlayersEvent(CubeGuardianEntity[MinecraftCoordinator], EventEntity):
+    """Tell who joined and who left, from complete lists of names only.
+
+    `_known` is None until the first list has been seen: it only takes bearings.
+    """
+
+    _unrecorded_attributes = frozenset({"names"})
+    _known: frozenset[str] | None = None
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Take bearings from what was already seen."""
+        await super().async_added_to_hass()
+        self._known = _present(self.coordinator.data, self.view)
+
+    @callback
+    @override
+    def _handle_coordinator_update(self) -> None:
+        """Compare who is there with who was."""
+        present = _present(self.coordinator.data, self.view)
+        if present is None:
+            return
+        before, self._known = self._known, present
+        if before is None:
+            return
+        self._tell(LEFT, before - present)
+        self._tell(JOINED, present - before)
+
+    def _tell(self, what: str, names: frozenset[str]) -> None:
+        """Show one event for all who came, or went, between two samples."""
+        if names:
+            self._trigger_event(what, {"names": sorted(names)})
+            self.async_write_ha_state()
+
+
+def _present(data: GameData, view: ThingView) -> frozenset[str] | None:
+    """Return who is there; None where the names are not all known.
+
+    A closed port or a server that is off has nobody on it, one that is merely silent may have.
+    """
+    if data.status is not None:
+        names = frozenset(data.status.players) - {ANONYMOUS}
+        return names if len(names) == data.status.players_online else None
+    gone = view.presence is Presence.DOWN or (
+        view.presence is Presence.STARTING and data.port_open is False
+    )
+    return frozenset() if gone else None
+
+
+def _attributes(event: Event) -> dict[str, Any]:
+    """Return what explains an event, without what is not known."""
+    details = event.placeholders
+    attributes = {
+        "by": event.by,
+        "error": details.get("code"),
+        "reason": event.reason.value if event.reason else None,
+        "command": details.get("command"),
+        "phase": details.get("phase"),
+        "seconds": details.get("seconds"),
+        "held": told(event.hold_ups) or None,
+    }
+    return {key: value for key, value in attributes.items() if value is not None}

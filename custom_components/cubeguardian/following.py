@@ -1,0 +1,52 @@
+"""Tie the arrows of one loaded host: what is seen goes to the guardian, its pace comes back."""
+
+from homeassistant.core import HomeAssistant, callback
+
+from .devices import async_update_version
+from .mending import Mender
+from .ports import game_sighting, host_sighting
+from .runtime import CubeGuardianConfigEntry
+
+
+@callback
+def async_follow(hass: HomeAssistant, entry: CubeGuardianConfigEntry) -> None:
+    """Start watching; the first look happens in the background."""
+    runtime = entry.runtime_data
+    mender = Mender(hass, entry)
+
+    @callback
+    def host_seen() -> None:
+        """Tell the guardian what the host showed, and offer mends."""
+        if runtime.host.data.seen_at is not None:
+            runtime.guardian.observe_host(host_sighting(runtime.host.data))
+        mender.async_consider()
+        async_update_version(hass, entry)
+
+    @callback
+    def decided() -> None:
+        """Let every coordinator follow the guardian's watchfulness."""
+        snapshot = runtime.guardian.snapshot
+        runtime.host.async_set_watch(snapshot.watch)
+        for game in runtime.games.values():
+            game.async_follow(snapshot.host.presence, snapshot.watch)
+
+    entry.async_on_unload(runtime.host.async_add_listener(host_seen))
+    for key in runtime.games:
+        _follow_game(entry, key)
+    entry.async_on_unload(runtime.decisions.async_add_listener(decided))
+    entry.async_on_unload(runtime.decisions.async_listen_events(mender.async_happened))
+    runtime.decisions.async_start()
+    runtime.host.async_refresh_soon()
+
+
+def _follow_game(entry: CubeGuardianConfigEntry, key: str) -> None:
+    """Tell the guardian what one game server showed."""
+    runtime = entry.runtime_data
+    game = runtime.games[key]
+
+    @callback
+    def seen() -> None:
+        if game.data.seen_at is not None:
+            runtime.guardian.observe_game(key, game_sighting(game.data))
+
+    entry.async_on_unload(game.async_add_listener(seen))

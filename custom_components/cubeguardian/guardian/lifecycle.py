@@ -1,0 +1,100 @@
+"""The lifecycle of one thing that can be up or down, as a pure function.
+
+The ids in the docstrings here, in rising.py and in falling.py are those of docs/guardian.md.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+from .falling import counting_down, running, stop_had_failed, stopping
+from .moment import Moment
+from .observation import Presence
+from .rising import off, wake, wake_had_failed, waking
+from .status import (
+    Cause,
+    CommandKind,
+    Demand,
+    Observation,
+    Origin,
+    Settings,
+    State,
+    Status,
+    Transition,
+)
+
+
+def step(
+    status: Status, observation: Observation, demand: Demand, settings: Settings, now: datetime
+) -> Transition:
+    """Take one step: equal inputs give equal outputs, and effects arise on edges only.
+
+    `now` is an aware UTC instant. What an effect came to is handed in with a later observation.
+    """
+    moment = Moment(
+        status=status,
+        observation=observation,
+        command=demand.command,
+        settings=settings,
+        now=now,
+    )
+    return _STATES[status.state](moment) if status.origin is Origin.LIVE else _first(moment)
+
+
+def begin(stored: Status | None, settings: Settings, now: datetime) -> Status:
+    """L1, L2: take over what was stored, or begin with nothing known."""
+    if stored is None:
+        return Status(state=State.OFF, since=now, origin=Origin.NEW)
+    return loaded(stored, settings, now)
+
+
+def loaded(status: Status, settings: Settings, now: datetime) -> Status:
+    """L1: take over a stored status; what had an end keeps at least two minutes."""
+    soonest = now + settings.stored_grace
+    deadline = max(status.deadline, soonest) if status.deadline else None
+    return replace(status, deadline=deadline, look_asked_at=None)
+
+
+def instants(status: Status, settings: Settings) -> tuple[datetime, ...]:
+    """Give the instants at which this status may move by itself."""
+    if status.origin is not Origin.LIVE:
+        return ()
+    lost_at = status.went_down_at and status.went_down_at + settings.rebooted_within
+    candidates = (status.deadline, status.retry_at, status.resend_at, lost_at)
+    return tuple(instant for instant in candidates if instant)
+
+
+def _first(moment: Moment) -> Transition:
+    """L1, L2: wait for the first fresh observation; commands need not wait.
+
+    A stored `running` is a memory: a wake that comes before any observation sends its packet.
+    """
+    status = moment.status
+    if moment.asked(CommandKind.WAKE) and status.state in {State.OFF, State.RUNNING}:
+        return wake(moment)
+    if moment.command is None and moment.presence is Presence.UNKNOWN:
+        return moment.stay()
+    live = replace(loaded(status, moment.settings, moment.now), origin=Origin.LIVE)
+    if status.origin is Origin.NEW and moment.presence is Presence.UP:
+        live = replace(live, state=State.RUNNING, since=moment.now)
+    transition = _STATES[live.state](replace(moment, status=live))
+    if transition.status == live and moment.presence is Presence.UNKNOWN:
+        return replace(transition, status=status)
+    return transition
+
+
+def _failed(moment: Moment) -> Transition:
+    """F1 to F4: by what had failed."""
+    stop = moment.status.cause is Cause.STOP
+    return stop_had_failed(moment) if stop else wake_had_failed(moment)
+
+
+_STATES: Final[Mapping[State, Callable[[Moment], Transition]]] = {
+    State.OFF: off,
+    State.WAKING: waking,
+    State.RUNNING: running,
+    State.COUNTDOWN: counting_down,
+    State.STOPPING: stopping,
+    State.FAILED: _failed,
+}

@@ -1,0 +1,81 @@
+"""A look: everything that a shutdown would touch, seen anew before it."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from .observation import GameSighting, HostSighting
+from .ports import GuardianPortError
+from .safety import HoldUp, LookedGame, hold_ups
+from .status import State
+from .things import Tracked, TrackedGame, TrackedHost
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What a look found; it is as old as its oldest part."""
+
+    looked_at: datetime
+    hold_ups: tuple[HoldUp, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looker:
+    """Look at the host and at game servers, and hand on every sighting."""
+
+    host: TrackedHost
+    games: Iterable[TrackedGame]
+    saw_host: Callable[[HostSighting], None]
+    saw_game: Callable[[str, GameSighting], None]
+
+    async def look(self, thing: Tracked, asked_at: datetime) -> Look:
+        """Look at what stopping this thing would touch; only what is seen from now on counts."""
+        games = self._touched(thing)
+        host, seen = await asyncio.gather(
+            self._look_at_host(asked_at),
+            asyncio.gather(*(self._look_at_game(game, asked_at) for game in games)),
+        )
+        looked = {
+            game.target: LookedGame(sighting=sighting, vmid=game.vmid, answered=_has_answered(game))
+            for game, sighting in zip(games, seen, strict=True)
+        }
+        return Look(
+            looked_at=min([host.seen_at, *(sighting.seen_at for sighting in seen)]),
+            hold_ups=hold_ups(host, looked, can_see=self.host.can_see, vmid=thing.vmid),
+        )
+
+    def _touched(self, thing: Tracked) -> tuple[TrackedGame, ...]:
+        """Give all game servers of a host, or all that share the guest of one."""
+        if thing is self.host:
+            return tuple(self.games)
+        return tuple(game for game in self.games if game.vmid == thing.vmid)
+
+    async def _look_at_host(self, asked_at: datetime) -> HostSighting:
+        """Look at the host; what is older than the question was not seen."""
+        blank = HostSighting(seen_at=asked_at)
+        try:
+            sighting = await self.host.port.look()
+        except GuardianPortError:
+            return blank
+        self.saw_host(sighting)
+        if sighting.seen_at < asked_at:
+            return blank
+        if (sighting.read_at or sighting.seen_at) < asked_at:
+            return replace(sighting, tasks=None, guests=None)
+        return sighting
+
+    async def _look_at_game(self, game: TrackedGame, asked_at: datetime) -> GameSighting:
+        """Look at a game server; what is older than the question was not seen."""
+        blank = GameSighting(seen_at=asked_at)
+        try:
+            sighting = await game.port.look()
+        except GuardianPortError:
+            return blank
+        self.saw_game(game.target, sighting)
+        return blank if sighting.seen_at < asked_at else sighting
+
+
+def _has_answered(game: TrackedGame) -> bool:
+    """Say whether somebody may be playing on it although it is silent now."""
+    return game.status.state in {State.RUNNING, State.COUNTDOWN}

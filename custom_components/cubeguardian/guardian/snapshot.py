@@ -1,0 +1,122 @@
+"""What the guardian shows to the outside, and what of it is stored."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from .journal import Journal, JournalEntry
+from .observation import Presence
+from .safety import HoldUp
+from .status import Cause, Phase, State, Status, Then
+
+STORED_VERSION = 1
+
+
+class Mode(StrEnum):
+    """Who decides: the guardian itself, commands only, or commands of those who maintain."""
+
+    AUTOMATIC = "automatic"
+    MANUAL = "manual"
+    MAINTENANCE = "maintenance"
+
+
+class Watch(StrEnum):
+    """How closely to look: the root turns it into an interval (30 s, 15 s, 1 s)."""
+
+    ASLEEP = "asleep"
+    STEADY = "steady"
+    EAGER = "eager"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThingView:
+    """One thing as it is shown.
+
+    `deadline` ends the state; in a countdown it is the instant of the shutdown, and None while
+    something holds it. `wanted` is what a switch shows. `degraded`: running, but silent.
+    """
+
+    state: State
+    presence: Presence
+    since: datetime
+    cause: Cause | None = None
+    phase: Phase | None = None
+    then: Then = Then.NOTHING
+    deadline: datetime | None = None
+    retry_at: datetime | None = None
+    wanted: bool = False
+    by: str | None = None
+    held: tuple[HoldUp, ...] = ()
+    degraded: bool = False
+    players_online: int | None = None
+    players: tuple[str, ...] = ()
+
+    @property
+    def shutdown_at(self) -> datetime | None:
+        """Give the announced instant of a shutdown; None outside a countdown and while held."""
+        return self.deadline if self.state is State.COUNTDOWN else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """Everything that the guardian shows, at one instant."""
+
+    host: ThingView
+    games: Mapping[str, ThingView]
+    mode: Mode
+    mode_reason: str
+    watch: Watch
+    journal: tuple[JournalEntry, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredGuardian:
+    """What outlives a restart."""
+
+    host: Status
+    games: Mapping[str, Status] = field(default_factory=dict)
+    mode: Mode = Mode.MANUAL
+    mode_reason: str = ""
+    journal: tuple[JournalEntry, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give it as plain JSON."""
+        return {
+            "version": STORED_VERSION,
+            "host": self.host.to_dict(),
+            "games": {game_id: status.to_dict() for game_id, status in self.games.items()},
+            "mode": self.mode.value,
+            "mode_reason": self.mode_reason,
+            "journal": Journal(self.journal).to_list(),
+        }
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> StoredGuardian:
+        """Read it back; ValueError or KeyError where it makes no sense."""
+        if stored["version"] != STORED_VERSION:
+            message = f"stored by another version: {stored['version']}"
+            raise ValueError(message)
+        return cls(
+            host=Status.from_dict(stored["host"]),
+            games={key: Status.from_dict(value) for key, value in stored["games"].items()},
+            mode=Mode(stored["mode"]),
+            mode_reason=stored["mode_reason"],
+            journal=Journal.from_list(stored["journal"]).entries,
+        )
+
+
+def is_wanted(status: Status) -> bool:
+    """Say what a switch shows: whether the thing is up because it shall be, or shall come up."""
+    match status.state:
+        case State.RUNNING | State.COUNTDOWN:
+            return True
+        case State.WAKING:
+            return status.then is not Then.STOP
+        case State.STOPPING:
+            return status.then in {Then.WAKE, Then.UP}
+        case State.FAILED:
+            return status.cause is Cause.STOP
+        case _:
+            return False

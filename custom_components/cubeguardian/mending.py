@@ -1,0 +1,97 @@
+"""Offer a mend for what the host refuses: reauthentication or a repair, never an error."""
+
+import logging
+from typing import Final
+
+from homeassistant.core import HomeAssistant, callback
+
+from .const import CONF_UNCHECKED, CONF_VMID
+from .guardian import ApiState, Event, EventKind
+from .repairs import (
+    ADDRESS_CONFLICT,
+    CERTIFICATE_CHANGED,
+    MISSING_RIGHTS,
+    UNCHECKED_HOST,
+    async_clear,
+    async_raise_address_conflict,
+    async_raise_certificate_changed,
+    async_raise_missing_rights,
+    async_raise_unchecked,
+)
+from .runtime import CubeGuardianConfigEntry
+from .server_manager import CertificateError, ProxmoxAPI, ServerManagerError
+
+_LOGGER = logging.getLogger(__name__)
+
+CAME_UP: Final = (EventKind.WOKEN, EventKind.WOKEN_LATE, EventKind.FOUND_RUNNING)
+
+
+class Mender:
+    """Watch the API's state of one host, and offer the mend once per change."""
+
+    def __init__(self, hass: HomeAssistant, entry: CubeGuardianConfigEntry) -> None:
+        """Start with nothing offered."""
+        self._hass = hass
+        self._entry = entry
+        self._offered = ApiState.UNKNOWN
+
+    @callback
+    def async_consider(self) -> None:
+        """React to a new look at the host; without a token there is nothing to mend."""
+        host = self._entry.runtime_data.host
+        state, proxmox = host.data.api, host.manager.proxmox
+        if proxmox is None or state is self._offered:
+            return
+        if state is ApiState.UNAUTHORISED and host.booting:
+            return
+        self._offered = state
+        match state:
+            case ApiState.UNAUTHORISED:
+                self._entry.async_start_reauth(self._hass)
+            case ApiState.UNTRUSTED if self._entry.data.get(CONF_UNCHECKED):
+                async_raise_unchecked(self._hass, self._entry)
+            case ApiState.UNTRUSTED if isinstance(host.data.error, CertificateError):
+                async_raise_certificate_changed(
+                    self._hass,
+                    self._entry,
+                    proxmox.trust.fingerprint or "",
+                    host.data.error.fingerprint,
+                )
+            case ApiState.FORBIDDEN | ApiState.OK:
+                self._check_soon(proxmox)
+
+    @callback
+    def async_happened(self, event: Event) -> None:
+        """Raise or clear the repair that belongs to an event of the guardian."""
+        if event.kind is EventKind.ADDRESS_CONFLICT:
+            async_raise_address_conflict(self._hass, self._entry)
+        elif event.kind in CAME_UP:
+            async_clear(self._hass, self._entry, ADDRESS_CONFLICT)
+
+    def _check_soon(self, proxmox: ProxmoxAPI) -> None:
+        """Compare the token's rights with what is needed."""
+        self._entry.async_create_background_task(
+            self._hass, self._async_check(proxmox), f"{self._entry.title} rights"
+        )
+
+    async def _async_check(self, proxmox: ProxmoxAPI) -> None:
+        """Raise what is missing; clear what the host's good answer has settled."""
+        if self._entry.data.get(CONF_UNCHECKED):
+            async_raise_unchecked(self._hass, self._entry)
+            return
+        for settled in (UNCHECKED_HOST, CERTIFICATE_CHANGED):
+            async_clear(self._hass, self._entry, settled)
+        vmids = {
+            subentry.data[CONF_VMID]
+            for subentry in self._entry.subentries.values()
+            if subentry.data.get(CONF_VMID)
+        }
+        try:
+            missing = await proxmox.missing_rights(vmids)
+        except ServerManagerError as err:
+            _LOGGER.debug("The rights of %s could not be read: %s", self._entry.title, err)
+            return
+        if missing:
+            async_raise_missing_rights(self._hass, self._entry, missing)
+        else:
+            async_clear(self._hass, self._entry, MISSING_RIGHTS)

@@ -1,0 +1,145 @@
+"""Raise what a person has to mend, and lead through the mending."""
+
+from collections.abc import Sequence
+from typing import Any, Final, override
+
+from homeassistant.components.repairs import RepairsFlow, RepairsFlowContext, RepairsFlowResult
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.const import CONF_HOST
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import issue_registry as ir
+
+from .const import CONF_TOKEN_SECRET, DOMAIN
+from .flow_checks import HostChecks, colon_hex
+from .flow_steps import HostSteps
+from .server_manager import MissingRight
+
+CERTIFICATE_CHANGED: Final = "certificate_changed"
+MISSING_RIGHTS: Final = "missing_rights"
+UNCHECKED_HOST: Final = "unchecked_host"
+ADDRESS_CONFLICT: Final = "address_conflict"
+KINDS: Final = (CERTIFICATE_CHANGED, MISSING_RIGHTS, UNCHECKED_HOST, ADDRESS_CONFLICT)
+
+
+@callback
+def async_raise_certificate_changed(
+    hass: HomeAssistant, entry: ConfigEntry[Any], old: str, new: str
+) -> None:
+    """Ask a person to compare the certificate that the host presents now."""
+    _raise(hass, entry, CERTIFICATE_CHANGED, old=colon_hex(old), new=colon_hex(new))
+
+
+@callback
+def async_raise_missing_rights(
+    hass: HomeAssistant, entry: ConfigEntry[Any], missing: Sequence[MissingRight]
+) -> None:
+    """Say which rights the token lacks."""
+    lacking = ", ".join(f"{right.privilege} ({right.path})" for right in missing)
+    _raise(hass, entry, MISSING_RIGHTS, missing=lacking)
+
+
+@callback
+def async_raise_unchecked(hass: HomeAssistant, entry: ConfigEntry[Any]) -> None:
+    """Ask for the checks of a host that was added while it slept."""
+    _raise(hass, entry, UNCHECKED_HOST)
+
+
+@callback
+def async_raise_address_conflict(hass: HomeAssistant, entry: ConfigEntry[Any]) -> None:
+    """Say that something answers ping at the host's address that never becomes the host."""
+    _raise(hass, entry, ADDRESS_CONFLICT, fixable=False)
+
+
+@callback
+def async_clear(hass: HomeAssistant, entry: ConfigEntry[Any], kind: str) -> None:
+    """Take a repair back that is no longer needed."""
+    ir.async_delete_issue(hass, DOMAIN, _issue_id(entry, kind))
+
+
+@callback
+def async_clear_all(hass: HomeAssistant, entry: ConfigEntry[Any]) -> None:
+    """Take all repairs of a host back, as when it is removed."""
+    for kind in KINDS:
+        async_clear(hass, entry, kind)
+
+
+def _issue_id(entry: ConfigEntry[Any], kind: str) -> str:
+    """Return the id of one kind of repair of one host."""
+    return f"{kind}_{entry.entry_id}"
+
+
+def _raise(
+    hass: HomeAssistant,
+    entry: ConfigEntry[Any],
+    kind: str,
+    *,
+    fixable: bool = True,
+    **placeholders: str,
+) -> None:
+    """Create or renew a repair; `placeholders` go into its texts."""
+    shown = {"name": entry.title, "host": entry.data[CONF_HOST], **placeholders}
+    ir.async_create_issue(
+        hass,
+        DOMAIN,
+        _issue_id(entry, kind),
+        data={"entry_id": entry.entry_id, "kind": kind, **shown},
+        is_fixable=fixable,
+        severity=ir.IssueSeverity.WARNING,
+        translation_key=kind,
+        translation_placeholders=shown,
+    )
+
+
+class HostRepairFlow(HostSteps[RepairsFlowContext, RepairsFlowResult], RepairsFlow):
+    """Run the checks of set-up again, show what needs a person, and keep the outcome."""
+
+    def __init__(self, entry: ConfigEntry[Any] | None, kind: str, shown: dict[str, str]) -> None:
+        """Mend the host of `entry`; `shown` are the placeholders of the repair."""
+        self._entry = entry
+        self._shown = shown
+        if kind == MISSING_RIGHTS:
+            self.rights_menu = ("check_rights",)
+
+    async def async_step_init(self, user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
+        """Start the checks from what the entry knows."""
+        if self._entry is None:
+            return self.async_abort(reason="entry_gone")
+        self.checks = HostChecks.of_entry(self.hass, self._entry)
+        return await self.async_advance()
+
+    async def async_step_asleep(self) -> RepairsFlowResult:
+        """Wait for another time: nothing can be checked on a host that sleeps."""
+        return self.async_abort(reason="host_asleep")
+
+    async def async_step_starting(self) -> RepairsFlowResult:
+        """Wait for another time: the host is not up yet."""
+        return self.async_abort(reason="host_asleep")
+
+    async def async_step_done(self) -> RepairsFlowResult:
+        """Keep what was found; the update listener reloads the entry where that is news."""
+        if self._entry is not None:
+            data = {**self._entry.data, **self.checks.entry_data(unchecked=False)}
+            self.hass.config_entries.async_update_entry(self._entry, data=data)
+        return self.async_create_entry(data={})
+
+    @override
+    def certificate_placeholders(self) -> dict[str, str]:
+        """Show the certificate trusted so far beside the new one."""
+        return {**self._shown, **super().certificate_placeholders()}
+
+    @override
+    async def async_refused(self, errors: dict[str, str]) -> RepairsFlowResult:
+        """Send a refused token to reauthentication, anything else to another try."""
+        if self._entry is not None and CONF_TOKEN_SECRET in errors:
+            self._entry.async_start_reauth(self.hass)
+            return self.async_abort(reason="invalid_auth")
+        return self.async_abort(reason="check_failed")
+
+
+async def async_create_fix_flow(
+    hass: HomeAssistant, issue_id: str, data: dict[str, str | int | float | None] | None
+) -> RepairsFlow:
+    """Return the flow that mends a repair."""
+    shown = {key: str(value) for key, value in (data or {}).items()}
+    entry = hass.config_entries.async_get_entry(shown.pop("entry_id", ""))
+    return HostRepairFlow(entry, shown.pop("kind", ""), shown)

@@ -1,0 +1,314 @@
+"""What is offered to a person when the host refuses."""
+
+from collections import Counter
+
+from homeassistant.config_entries import SOURCE_REAUTH
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import issue_registry as ir
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.cubeguardian.const import CONF_UNCHECKED, DOMAIN
+from custom_components.cubeguardian.guardian import HOST, ApiState, Caller, State
+from custom_components.cubeguardian.server_manager import (
+    ApiError,
+    AuthenticationError,
+    CertificateError,
+    HostTimeoutError,
+    MissingRight,
+    PermissionDeniedError,
+    ProxmoxAPI,
+    ServerManagerError,
+    TlsTrust,
+)
+
+from .conftest import Load, PassTime
+from .machines import CREATIVE, SURVIVAL, FakeMachines
+
+OLD, NEW = "0a" * 32, "ff" * 32
+REFUSED = AuthenticationError("no such token")
+POWER = MissingRight(path="/vms/101", privilege="VM.PowerMgmt")
+
+
+def repairs(hass: HomeAssistant) -> set[str]:
+    """Return the kinds of repair that are offered for the host."""
+    found = {key for domain, key in ir.async_get(hass).issues if domain == DOMAIN}
+    assert all(key.endswith("_01HOST") for key in found)
+    return {key.removesuffix("_01HOST") for key in found}
+
+
+def placeholders(hass: HomeAssistant, kind: str) -> dict[str, str]:
+    """Return what a repair shows."""
+    issue = ir.async_get(hass).async_get_issue(DOMAIN, f"{kind}_01HOST")
+    assert issue is not None
+    return issue.translation_placeholders or {}
+
+
+def reauths(hass: HomeAssistant, entry: MockConfigEntry) -> int:
+    """Return how often a person is asked for the token."""
+    return len(list(entry.async_get_active_flows(hass, {SOURCE_REAUTH})))
+
+
+def change(hass: HomeAssistant, entry: MockConfigEntry, **data: object) -> None:
+    """Change what the entry says, before it is loaded."""
+    entry.add_to_hass(hass)
+    hass.config_entries.async_update_entry(entry, data={**entry.data, **data})
+
+
+async def test_a_refused_token_is_asked_for_once_and_polling_goes_on(
+    hass: HomeAssistant,
+    load: Load,
+    machines: FakeMachines,
+    asked: Counter[str],
+    config_entry: MockConfigEntry,
+) -> None:
+    machines.host_up()
+    machines.fails("read_node", REFUSED)
+    await load()
+    assert reauths(hass, config_entry) == 1
+    asked.clear()
+    for _ in range(3):
+        await machines.glance()
+    assert reauths(hass, config_entry) == 1
+    assert asked["read_node"] == 3
+    assert config_entry.runtime_data.host.data.api is ApiState.UNAUTHORISED
+    assert not repairs(hass)
+
+
+async def test_a_token_that_is_refused_again_after_it_was_good_is_asked_for_anew(
+    hass: HomeAssistant, load: Load, machines: FakeMachines, config_entry: MockConfigEntry
+) -> None:
+    machines.host_up()
+    machines.fails("read_node", REFUSED)
+    await load()
+    (flow,) = config_entry.async_get_active_flows(hass, {SOURCE_REAUTH})
+    hass.config_entries.flow.async_abort(flow["flow_id"])
+    machines.works("read_node")
+    await machines.glance()
+    assert reauths(hass, config_entry) == 0
+    machines.fails("read_node", REFUSED)
+    await machines.glance()
+    assert reauths(hass, config_entry) == 1
+
+
+async def test_a_host_that_has_just_booted_is_given_three_minutes(
+    hass: HomeAssistant,
+    load: Load,
+    machines: FakeMachines,
+    pass_time: PassTime,
+    config_entry: MockConfigEntry,
+) -> None:
+    await load()
+    await pass_time(60, 15)
+    machines.host_up()
+    machines.game_up(SURVIVAL)
+    machines.game_up(CREATIVE)
+    machines.fails("read_node", REFUSED)
+    await pass_time(180, 15)
+    assert config_entry.runtime_data.host.data.api is ApiState.UNAUTHORISED
+    assert reauths(hass, config_entry) == 0
+    await pass_time(60, 15)
+    assert reauths(hass, config_entry) == 1
+
+
+async def test_a_good_answer_within_the_three_minutes_asks_nobody(
+    hass: HomeAssistant,
+    load: Load,
+    machines: FakeMachines,
+    pass_time: PassTime,
+    config_entry: MockConfigEntry,
+) -> None:
+    await load()
+    await pass_time(60, 15)
+    machines.host_up()
+    machines.fails("read_node", REFUSED)
+    await pass_time(60, 15)
+    machines.works("read_node")
+    await pass_time(240, 15)
+    assert reauths(hass, config_entry) == 0
+
+
+async def test_a_changed_certificate_is_shown_beside_the_old_one_until_it_is_trusted(
+    hass: HomeAssistant, load: Load, machines: FakeMachines, config_entry: MockConfigEntry
+) -> None:
+    change(hass, config_entry, trust=TlsTrust.pin_leaf(OLD).to_dict())
+    machines.host_up()
+    machines.fails("read_node", CertificateError("another certificate", fingerprint=NEW))
+    await load()
+    assert repairs(hass) == {"certificate_changed"}
+    shown = placeholders(hass, "certificate_changed")
+    assert (shown["old"], shown["new"]) == (":".join(["0A"] * 32), ":".join(["FF"] * 32))
+    assert reauths(hass, config_entry) == 0
+    machines.works("read_node")
+    await machines.glance()
+    assert not repairs(hass)
+
+
+async def test_a_certificate_that_the_system_should_know_has_no_old_one_to_show(
+    hass: HomeAssistant, load: Load, machines: FakeMachines
+) -> None:
+    machines.host_up()
+    machines.fails("read_node", CertificateError("another certificate", fingerprint=NEW))
+    await load()
+    assert placeholders(hass, "certificate_changed")["old"] == ""
+
+
+async def test_missing_rights_are_named_until_they_are_there(
+    hass: HomeAssistant, load: Load, machines: FakeMachines
+) -> None:
+    machines.host_up()
+    machines.missing_rights = (POWER,)
+    await load()
+    assert placeholders(hass, "missing_rights")["missing"] == "VM.PowerMgmt (/vms/101)"
+    machines.missing_rights = ()
+    machines.host_down()
+    await machines.seen()
+    assert repairs(hass) == {"missing_rights"}
+    machines.host_up()
+    await machines.glance()
+    assert not repairs(hass)
+
+
+async def test_the_rights_are_asked_for_the_guests_of_the_game_servers(
+    load: Load, machines: FakeMachines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked_for: list[set[int]] = []
+
+    async def missing_rights(api: ProxmoxAPI, vmids: set[int]) -> tuple[MissingRight, ...]:
+        asked_for.append(vmids)
+        return ()
+
+    monkeypatch.setattr(ProxmoxAPI, "missing_rights", missing_rights)
+    machines.host_up()
+    await load()
+    await machines.glance()
+    assert asked_for == [{101}]
+
+
+async def test_an_answer_that_forbids_leads_to_the_rights_as_well(
+    hass: HomeAssistant, load: Load, machines: FakeMachines, config_entry: MockConfigEntry
+) -> None:
+    machines.host_up()
+    machines.missing_rights = (MissingRight(path="/nodes/pve", privilege="Sys.Audit"),)
+    machines.fails("read_node", PermissionDeniedError("Sys.Audit"))
+    await load()
+    assert repairs(hass) == {"missing_rights"}
+    assert reauths(hass, config_entry) == 0
+
+
+async def test_rights_that_cannot_be_read_are_no_news(
+    hass: HomeAssistant,
+    load: Load,
+    machines: FakeMachines,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def failing(*_: object) -> tuple[MissingRight, ...]:
+        raise ApiError("not ready", status=500)
+
+    monkeypatch.setattr(ProxmoxAPI, "missing_rights", failing)
+    machines.host_up()
+    await load()
+    assert not repairs(hass)
+    told = [one.levelname for one in caplog.records if "rights of Attic" in one.getMessage()]
+    assert told == ["DEBUG"]
+
+
+@pytest.mark.parametrize("error", [ApiError("not ready", status=500), HostTimeoutError("silent")])
+async def test_an_api_that_only_fails_leaves_nothing_to_mend(
+    hass: HomeAssistant,
+    load: Load,
+    machines: FakeMachines,
+    config_entry: MockConfigEntry,
+    error: ServerManagerError,
+) -> None:
+    machines.host_up()
+    machines.fails("read_node", error)
+    await load()
+    await machines.glance()
+    assert not repairs(hass)
+    assert reauths(hass, config_entry) == 0
+
+
+@pytest.mark.parametrize(
+    "error", [None, CertificateError("unknown", fingerprint=NEW), PermissionDeniedError("Sys")]
+)
+async def test_a_host_that_was_added_asleep_asks_for_its_checks_and_for_nothing_else(
+    hass: HomeAssistant,
+    load: Load,
+    machines: FakeMachines,
+    config_entry: MockConfigEntry,
+    error: ServerManagerError | None,
+) -> None:
+    change(hass, config_entry, **{CONF_UNCHECKED: True})
+    machines.missing_rights = (POWER,)
+    if error is not None:
+        machines.fails("read_node", error)
+    await load()
+    await machines.seen()
+    assert not repairs(hass)
+    machines.host_up()
+    await machines.glance()
+    assert repairs(hass) == {"unchecked_host"}
+
+
+async def test_checks_that_were_made_elsewhere_settle_the_repair(
+    hass: HomeAssistant, load: Load, machines: FakeMachines, config_entry: MockConfigEntry
+) -> None:
+    change(hass, config_entry, **{CONF_UNCHECKED: True})
+    machines.host_up()
+    await load()
+    assert repairs(hass) == {"unchecked_host"}
+    change(hass, config_entry, **{CONF_UNCHECKED: False})
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert not repairs(hass)
+
+
+async def test_without_a_token_there_is_nothing_to_mend(
+    hass: HomeAssistant, load: Load, machines: FakeMachines, config_entry: MockConfigEntry
+) -> None:
+    change(hass, config_entry, token_id=None, token_secret=None)
+    machines.missing_rights = (POWER,)
+    machines.host_up()
+    await load()
+    await machines.glance()
+    assert not repairs(hass)
+
+
+async def test_an_address_where_only_a_ping_answers_is_told_until_the_host_comes_up(
+    hass: HomeAssistant,
+    load: Load,
+    machines: FakeMachines,
+    pass_time: PassTime,
+    config_entry: MockConfigEntry,
+) -> None:
+    machines.host_booting()
+    await load()
+    await pass_time(290, 10)
+    assert not repairs(hass)
+    await pass_time(30, 10)
+    assert repairs(hass) == {"address_conflict"}
+    machines.host_up()
+    await pass_time(30, 15)
+    assert config_entry.runtime_data.guardian.snapshot.host.state is State.RUNNING
+    assert not repairs(hass)
+
+
+async def test_a_host_that_comes_up_late_was_no_address_conflict(
+    hass: HomeAssistant,
+    load: Load,
+    machines: FakeMachines,
+    pass_time: PassTime,
+    config_entry: MockConfigEntry,
+) -> None:
+    await load()
+    await pass_time(60, 15)
+    await config_entry.runtime_data.guardian.wake(HOST, Caller(name="Robin"))
+    machines.host_booting()
+    await pass_time(605, 5)
+    assert config_entry.runtime_data.guardian.snapshot.host.state is State.FAILED
+    assert repairs(hass) == {"address_conflict"}
+    machines.host_up()
+    await pass_time(30, 15)
+    assert config_entry.runtime_data.guardian.snapshot.host.state is State.RUNNING
+    assert not repairs(hass)

@@ -1,0 +1,206 @@
+"""The options of a host: patience, Wake-on-LAN, SSH and its host key, ping."""
+
+from collections.abc import AsyncGenerator
+import os
+from pathlib import Path
+from typing import Any
+
+import asyncssh
+from homeassistant.core import HomeAssistant
+from homeassistant.data_entry_flow import FlowResultType
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from tests.flows import check_texts, known_host
+
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "timeouts": {"wake_minutes": 10, "stop_minutes": 8},
+    "wake_on_lan": {},
+    "ssh": {"port": 22},
+    "probing": {"ping": True},
+}
+
+
+pytest_plugins = ("tests.flow_peers",)
+pytestmark = pytest.mark.usefixtures("quiet_loopback", "entries_stay_still")
+
+
+@pytest.fixture
+def entry(hass: HomeAssistant) -> MockConfigEntry:
+    """Return a host without options."""
+    return known_host(hass)
+
+
+@pytest.fixture
+def key_file(tmp_path: Path) -> Path:
+    """Return the file of a private key."""
+    path = tmp_path / "id_ed25519"
+    asyncssh.generate_private_key("ssh-ed25519").write_private_key(path)
+    return path
+
+
+@pytest.fixture
+async def ssh_port(host_keys: list[asyncssh.SSHKey]) -> AsyncGenerator[int]:
+    """Run an SSH server that presents the first of `host_keys`; return its port."""
+    server = await asyncssh.listen("127.0.0.1", 0, server_host_keys=host_keys[:1])
+    yield server.get_port()
+    server.close()
+    await server.wait_closed()
+
+
+@pytest.fixture
+def host_keys() -> list[asyncssh.SSHKey]:
+    """Return the key of the host, and another one."""
+    return [asyncssh.generate_private_key("ssh-ed25519") for _ in range(2)]
+
+
+async def test_what_is_left_alone_keeps_its_default(
+    hass: HomeAssistant, entry: MockConfigEntry
+) -> None:
+    form = await hass.config_entries.options.async_init(entry.entry_id)
+    assert (form["type"], form["step_id"]) == (FlowResultType.FORM, "init")
+
+    empty: dict[str, Any] = {name: {} for name in DEFAULTS}
+    done = await hass.config_entries.options.async_configure(form["flow_id"], empty)
+    assert done["type"] is FlowResultType.CREATE_ENTRY
+    assert entry.options == DEFAULTS
+
+
+async def test_options_of_other_parts_survive(hass: HomeAssistant) -> None:
+    entry = known_host(hass, options={"energy": {"watts": 60}})
+    await _submit(hass, entry, {})
+    assert entry.options == {"energy": {"watts": 60}, **DEFAULTS}
+
+
+async def test_broadcasts_are_put_in_order_and_blanks_left_out(
+    hass: HomeAssistant, entry: MockConfigEntry
+) -> None:
+    wake = {
+        "broadcast": " 192.168.1.255;10.0.0.255 ",
+        "port": 40000,
+        "interface": "192.168.1.2",
+        "secure_on": "01-02-03-04-05-06",
+    }
+    await _submit(hass, entry, {"wake_on_lan": wake, "ssh": {"user": "  ", "port": 22}})
+    assert entry.options["wake_on_lan"] == wake | {"broadcast": "192.168.1.255, 10.0.0.255"}
+    assert entry.options["ssh"] == {"port": 22}
+
+
+@pytest.mark.parametrize(
+    ("section", "wrong", "error"),
+    [
+        ("wake_on_lan", {"broadcast": "192.168.1.0/24"}, "invalid_broadcast"),
+        ("wake_on_lan", {"interface": "eth0"}, "invalid_interface"),
+        ("wake_on_lan", {"secure_on": "secret"}, "invalid_secure_on"),
+        ("ssh", {"user": "root", "port": 22}, "ssh_key_missing"),
+        ("ssh", {"key_path": "/config/key", "port": 22}, "ssh_user_missing"),
+        ("ssh", {"user": "root", "key_path": "/no/such/key", "port": 22}, "key_not_found"),
+    ],
+)
+async def test_a_wrong_value_opens_its_section_and_can_be_mended(
+    hass: HomeAssistant, entry: MockConfigEntry, section: str, wrong: dict[str, Any], error: str
+) -> None:
+    form = await _submit(hass, entry, {section: wrong})
+    assert (form["step_id"], form["errors"]) == ("init", {section: error})
+    sections = {str(name): fields.options for name, fields in form["data_schema"].schema.items()}
+    assert sections[section]["collapsed"] is False
+
+    done = await hass.config_entries.options.async_configure(form["flow_id"], DEFAULTS)
+    assert done["type"] is FlowResultType.CREATE_ENTRY
+
+
+async def test_a_key_that_may_not_be_read_is_refused(
+    hass: HomeAssistant, entry: MockConfigEntry, key_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Root may read everything, whatever the file's mode says.
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    form = await _submit(hass, entry, {"ssh": _ssh(key_file, 22)})
+    assert form["errors"] == {"ssh": "key_not_readable"}
+
+
+async def test_the_host_key_is_shown_before_it_is_pinned(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    key_file: Path,
+    ssh_port: int,
+    host_keys: list[asyncssh.SSHKey],
+) -> None:
+    shown = await _submit(hass, entry, {"ssh": _ssh(key_file, ssh_port)})
+    assert (shown["type"], shown["step_id"]) == (FlowResultType.FORM, "host_key")
+    assert shown["description_placeholders"]["fingerprint"] == host_keys[0].get_fingerprint()
+    assert entry.options == {}
+
+    await hass.config_entries.options.async_configure(shown["flow_id"], {})
+    assert entry.options["ssh"] == _ssh(key_file, ssh_port) | {"host_key": _pin(host_keys[0])}
+
+
+async def test_a_pinned_host_key_is_not_asked_about_again(
+    hass: HomeAssistant, key_file: Path, ssh_port: int, host_keys: list[asyncssh.SSHKey]
+) -> None:
+    ssh = _ssh(key_file, ssh_port) | {"host_key": _pin(host_keys[0])}
+    entry = known_host(hass, options={"ssh": ssh})
+    done = await _submit(hass, entry, {"ssh": _ssh(key_file, ssh_port)})
+    assert done["type"] is FlowResultType.CREATE_ENTRY
+    assert entry.options["ssh"] == ssh
+
+
+async def test_another_host_key_than_the_pinned_one_is_warned_about(
+    hass: HomeAssistant, key_file: Path, ssh_port: int, host_keys: list[asyncssh.SSHKey]
+) -> None:
+    ssh = _ssh(key_file, ssh_port) | {"host_key": _pin(host_keys[1])}
+    entry = known_host(hass, options={"ssh": ssh})
+    shown = await _submit(hass, entry, {"ssh": _ssh(key_file, ssh_port)})
+    assert shown["step_id"] == "host_key_changed"
+    assert entry.options["ssh"]["host_key"] == _pin(host_keys[1])
+
+    await hass.config_entries.options.async_configure(shown["flow_id"], {})
+    assert entry.options["ssh"]["host_key"] == _pin(host_keys[0])
+
+
+async def test_ssh_to_a_sleeping_host_is_kept_without_a_pin_and_says_so(
+    hass: HomeAssistant, entry: MockConfigEntry, key_file: Path, unused_tcp_port: int
+) -> None:
+    told = await _submit(hass, entry, {"ssh": _ssh(key_file, unused_tcp_port)})
+    assert (told["type"], told["step_id"]) == (FlowResultType.FORM, "host_key_later")
+
+    await hass.config_entries.options.async_configure(told["flow_id"], {})
+    assert entry.options["ssh"] == _ssh(key_file, unused_tcp_port)
+
+
+async def test_a_sleeping_host_keeps_its_pinned_key(
+    hass: HomeAssistant, key_file: Path, unused_tcp_port: int
+) -> None:
+    ssh = _ssh(key_file, unused_tcp_port) | {"host_key": "ssh-ed25519 AAAA"}
+    entry = known_host(hass, options={"ssh": ssh})
+    done = await _submit(hass, entry, {"ssh": _ssh(key_file, unused_tcp_port)})
+    assert done["type"] is FlowResultType.CREATE_ENTRY
+    assert entry.options["ssh"] == ssh
+
+
+async def test_a_pin_does_not_move_to_another_port(
+    hass: HomeAssistant, key_file: Path, unused_tcp_port: int
+) -> None:
+    ssh = _ssh(key_file, 22) | {"host_key": "ssh-ed25519 AAAA"}
+    entry = known_host(hass, options={"ssh": ssh})
+    told = await _submit(hass, entry, {"ssh": _ssh(key_file, unused_tcp_port)})
+    assert told["step_id"] == "host_key_later"
+
+
+def _ssh(key_file: Path, port: int) -> dict[str, Any]:
+    """Return a complete SSH section."""
+    return {"user": "guardian", "key_path": str(key_file), "port": port}
+
+
+def _pin(key: asyncssh.SSHKey) -> str:
+    """Return a host key as the options hold it."""
+    return " ".join(key.export_public_key().decode().split()[:2])
+
+
+async def _submit(hass: HomeAssistant, entry: MockConfigEntry, changes: dict[str, Any]) -> Any:
+    """Submit the options with some sections changed."""
+    form = await hass.config_entries.options.async_init(entry.entry_id)
+    check_texts(form, "options")
+    typed = DEFAULTS | changes
+    step = await hass.config_entries.options.async_configure(form["flow_id"], typed)
+    check_texts(step, "options")
+    return step
