@@ -40,6 +40,7 @@ HOST = Settings()
 GAME = HOST.for_game()
 UP, DOWN = Observation(presence=Presence.UP), Observation(presence=Presence.DOWN)
 STARTING = Observation(presence=Presence.STARTING, phase=Phase.PING)
+RUNS_IN_VAIN = replace(STARTING, phase=Phase.GUEST)
 UNKNOWN = Observation()
 PLAYERS = HoldUp(key=HoldUpKey.PLAYERS, subject="survival")
 TASK = HoldUp(key=HoldUpKey.TASK)
@@ -186,7 +187,10 @@ TABLE = (
     Row(id="O3", when="unknown at the end", status=replace(FOUND, deadline=NOW), to=State.OFF,
         fields={"sign_distrusted": False}),
     Row(id="O3", when="a guest that stays silent has failed", status=replace(FOUND, deadline=NOW),
-        seen=STARTING, settings=GAME, to=State.FAILED, events=(EventKind.WAKE_FAILED,)),
+        seen=RUNS_IN_VAIN, settings=GAME, to=State.FAILED, events=(EventKind.WAKE_FAILED,)),
+    Row(id="O3", when="an unexplained silence is off", status=replace(FOUND, deadline=NOW),
+        seen=replace(STARTING, phase=Phase.API), settings=GAME, to=State.OFF,
+        fields={"sign_distrusted": True}),
     Row(id="O3", when="a distrusted ping says nothing", status=replace(OFF, sign_distrusted=True),
         seen=STARTING, to=State.OFF),
     Row(id="O3", when="trusted again once it is gone", status=replace(OFF, sign_distrusted=True),
@@ -413,9 +417,11 @@ TABLE = (
     Row(id="F3", when="not on unknown", status=replace(WAKE_FAILED, retry_at=NOW),
         to=State.FAILED),
     Row(id="F3", when="a guest that runs is never off", status=replace(WAKE_FAILED, retry_at=NOW),
-        seen=STARTING, settings=GAME, to=State.FAILED),
+        seen=RUNS_IN_VAIN, settings=GAME, to=State.FAILED),
+    Row(id="F3", when="an unexplained silence is off", status=replace(WAKE_FAILED, retry_at=NOW),
+        seen=STARTING, settings=GAME, to=State.OFF),
     Row(id="F3", when="a guest that runs is stopped", status=WAKE_FAILED, settings=GAME,
-        seen=replace(STARTING, looked_at=NOW), command=STOP, to=State.STOPPING,
+        seen=replace(RUNS_IN_VAIN, looked_at=NOW), command=STOP, to=State.STOPPING,
         effects=(Effect.SHUT_DOWN,), events=(EventKind.SHUTDOWN_SENT,)),
     Row(id="F3", when="restart is refused", status=WAKE_FAILED, seen=DOWN, command=RESTART,
         to=State.FAILED, events=(EventKind.REFUSED,)),

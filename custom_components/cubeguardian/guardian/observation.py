@@ -1,6 +1,6 @@
 """What was seen of a host and its game servers, and what that says about them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -169,13 +169,23 @@ def judge_game(
     if around.speak_of_down:
         return Judgement(presence=Presence.DOWN, seen_at=around.seen_at)
     if sighting is None:
-        return before
+        return _reconsidered(around, before)
     if sighting.answers is None:
         return Judgement(presence=Presence.UNKNOWN, seen_at=sighting.seen_at)
     silences = before.silences + 1
     return Judgement(
         presence=_silent(around, before, silences), silences=silences, seen_at=sighting.seen_at
     )
+
+
+def _reconsidered(around: GameSurroundings, before: Judgement) -> Judgement:
+    """Take in that the guest of a silent server runs, without waiting until it is asked again."""
+    was_silent = before.presence is Presence.DOWN or before.silences > 0
+    if before.presence in {Presence.UP, Presence.STARTING} or not was_silent:
+        return before
+    if around.host is not Presence.UP or not around.guest_running:
+        return before
+    return replace(before, presence=Presence.STARTING, seen_at=around.seen_at)
 
 
 def _silent(around: GameSurroundings, before: Judgement, silences: int) -> Presence:

@@ -153,11 +153,20 @@ def _refused(moment: Moment) -> str | None:
 
 
 def _nobody_waits(moment: Moment) -> bool:
-    """Tell a wake that nobody asked for, or that nobody wants any more."""
-    found = moment.status.cause is Cause.FOUND and not moment.is_game
+    """Tell a wake that nobody asked for, or that nobody wants any more.
+
+    A guest that runs in vain is worth a word all the same.
+    """
+    found = moment.status.cause is Cause.FOUND and not _runs_in_vain(moment)
     failure = moment.observation.failure
     called_off = failure is not None and failure.called_off
     return found or called_off or moment.status.then is Then.STOP
+
+
+def _runs_in_vain(moment: Moment) -> bool:
+    """Tell a game server whose guest runs while its Minecraft is silent."""
+    silent = moment.is_game and moment.presence is Presence.STARTING
+    return silent and moment.observation.phase is Phase.GUEST
 
 
 def _gave_up(moment: Moment, code: str) -> Transition:
@@ -188,12 +197,15 @@ def _wake_failure(moment: Moment, code: str, severity: Severity = Severity.INFO)
 
 
 def _distrusting(failed: Transition, moment: Moment) -> Transition:
-    """O3: a host that only ever answered the ping may not be that host at all."""
-    if moment.is_game or moment.presence is not Presence.STARTING:
+    """O3: what only ever showed a sign of life is not taken for a start again.
+
+    A host that answers nothing but the ping may not be that host at all.
+    """
+    if moment.presence is not Presence.STARTING:
         return failed
-    conflict = moment.event(EventKind.ADDRESS_CONFLICT, Severity.ALERT)
+    conflict = () if moment.is_game else (moment.event(EventKind.ADDRESS_CONFLICT, Severity.ALERT),)
     status = replace(failed.status, sign_distrusted=True)
-    return replace(failed, status=status, events=(*failed.events, conflict))
+    return replace(failed, status=status, events=(*failed.events, *conflict))
 
 
 def _host_is_up(moment: Moment) -> Transition:
@@ -222,7 +234,7 @@ def wake_had_failed(moment: Moment) -> Transition:
         return wake(moment)
     if moment.presence is Presence.UP:
         return moment.enter_running(moment.event(EventKind.WOKEN_LATE, seconds=moment.seconds))
-    silent_guest = moment.is_game and moment.presence is Presence.STARTING
+    silent_guest = _runs_in_vain(moment)
     if moment.command is not None:
         return _failure_told(moment, moment.command, silent_guest=silent_guest)
     gone = moment.presence in {Presence.DOWN, Presence.STARTING} and not silent_guest
