@@ -16,7 +16,6 @@ pytestmark = [
     pytest.mark.needs_namespaces,
     pytest.mark.needs_root,
     pytest.mark.timeout(300),
-    pytest.mark.allow_hosts(["127.0.0.1"]),
 ]
 
 _DOMAIN = "cubeguardian"

@@ -1,0 +1,45 @@
+"""What the demo leaves behind: raw, without secrets, enough to judge it again."""
+
+from importlib.metadata import version
+import json
+from pathlib import Path
+from typing import Any
+
+from tests.lab.pve import TOKEN_ID
+from tests.lab.sleeping_host import MAC
+
+from .world import ADDRESS, PLAYER, World
+
+FORMAT = 1
+
+
+def collect(world: World, started_at: float, finished_at: float) -> dict[str, Any]:
+    """Return the evidence of one run; every time is in seconds since 1970."""
+    names = {entity_id: key for key, entity_id in world.entities.items()}
+    return {
+        "format": FORMAT,
+        "started_at": started_at,
+        "finished_at": finished_at,
+        "home_assistant": version("homeassistant"),
+        "expected": {"address": ADDRESS, "mac": MAC, "player": PLAYER, "token_id": TOKEN_ID},
+        "set_up": world.set_up,
+        "actions": world.actions,
+        "states": [
+            {**change.to_dict(), "key": names[change.entity_id]}
+            for change in world.client.history
+            if change.entity_id in names
+        ],
+        "machine": world.machine.evidence(),
+        "player": world.player.evidence(),
+        "log": [line for line in world.home.log() if _is_ours(line)],
+    }
+
+
+def save(evidence: dict[str, Any], path: Path) -> None:
+    """Write the evidence as JSON."""
+    path.write_text(json.dumps(evidence, indent=1) + "\n", encoding="utf-8")
+
+
+def _is_ours(line: str) -> bool:
+    loud = " WARNING " in line or " ERROR " in line
+    return loud and "cubeguardian" in line and "has not been tested by Home Assistant" not in line
