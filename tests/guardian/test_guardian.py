@@ -772,6 +772,17 @@ async def test_two_hosts_on_one_clock_do_not_meet() -> None:
     assert (first.host.asked, second.host.asked) == (["wake", "wake"], ["look", "shut_down"])
 
 
+async def test_game_servers_are_awaited_closely_for_three_minutes_after_their_host_came_up() -> None:
+    world = await World(games=(GAME,)).asleep()
+    world.host.appear()
+    await world.see(1)
+    assert world.guardian.snapshot.watch is Watch.EAGER
+    await world.see(178)
+    assert world.guardian.snapshot.watch is Watch.EAGER
+    await world.see(2)
+    assert world.guardian.snapshot.watch is Watch.STEADY
+
+
 async def test_a_wake_right_after_the_start_sends_its_packet_before_anything_was_seen() -> None:
     world = await World().awake()
     world.reload()

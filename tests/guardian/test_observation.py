@@ -106,6 +106,24 @@ def test_a_game_server_by_its_sightings_and_what_is_around(
     assert judgement.presence is presence
 
 
+@pytest.mark.parametrize(
+    ("sighting", "around", "presence"),
+    [
+        (SILENT, UNSEEN, STARTING),
+        (None, STOPPED, STARTING),
+        (None, ASLEEP, STARTING),
+        (None, UNSEEN, UNKNOWN),
+        (NOBODY_KNOWS, UNSEEN, UNKNOWN),
+        (YES, UNSEEN, UP),
+    ],
+)
+def test_a_silent_server_is_starting_once_its_guest_is_seen_to_run(
+    sighting: GameSighting | None, around: GameSurroundings, presence: Presence
+) -> None:
+    before = judge_game(sighting, around, Judgement())
+    assert judge_game(None, ON_HOST, before).presence is presence
+
+
 def test_a_judgement_becomes_unknown_with_time() -> None:
     judgement = judge_host(ANSWER, Judgement())
     patience = timedelta(seconds=90)

@@ -373,7 +373,7 @@ class Guardian:
             games={game_id: game.view(now) for game_id, game in self._games.items()},
             mode=self._mode,
             mode_reason=self._mode_reason,
-            watch=watch(self._host, self._games.values()),
+            watch=watch(self._host, self._games.values(), now),
             journal=self._journal.entries,
         )
 

@@ -224,6 +224,7 @@ class Settings:
     wake_pause: timedelta = timedelta(seconds=10)
     rebooted_within: timedelta = timedelta(minutes=10)
     autostart_delay: timedelta = timedelta(seconds=20)
+    settle_time: timedelta = timedelta(minutes=3)
     stale_after: timedelta = timedelta(seconds=90)
     retry_first: timedelta = timedelta(minutes=1)
     retry_most: timedelta = timedelta(minutes=30)

@@ -296,10 +296,18 @@ class TrackedGame(Tracked):
         return replace(view, players_online=seen.players_online, players=seen.players)
 
 
-def watch(host: TrackedHost, games: Iterable[TrackedGame]) -> Watch:
-    """Say how closely to look: a sleeping host costs next to nothing."""
+def watch(host: TrackedHost, games: Iterable[TrackedGame], now: datetime) -> Watch:
+    """Say how closely to look: a sleeping host costs next to nothing.
+
+    A host that has just come up brings its game servers up next, whoever starts them.
+    """
     if host.status.origin is not Origin.LIVE or host.needs_close_watch:
         return Watch.EAGER
     if host.sleeps:
         return Watch.ASLEEP
-    return Watch.EAGER if any(game.needs_close_watch for game in games) else Watch.STEADY
+    settling = host.up_since is not None and now < host.up_since + host.settings.settle_time
+    close = any(
+        game.needs_close_watch or (settling and game.presence(now) is not Presence.UP)
+        for game in games
+    )
+    return Watch.EAGER if close else Watch.STEADY
