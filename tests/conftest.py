@@ -148,7 +148,8 @@ async def load(
     async def set_up(*platforms: Platform) -> None:
         if platforms:
             monkeypatch.setattr(custom_components.cubeguardian, "PLATFORMS", list(platforms))
-        config_entry.add_to_hass(hass)
+        if hass.config_entries.async_get_entry(config_entry.entry_id) is None:
+            config_entry.add_to_hass(hass)
         assert await hass.config_entries.async_setup(config_entry.entry_id)
         await hass.async_block_till_done(wait_background_tasks=True)
 

@@ -166,3 +166,17 @@ async def test_a_silent_game_server_is_offline_only_after_two_silences(
     assert state_of(hass, ONLINE) == "on"
     await machines.glance()
     assert state_of(hass, ONLINE) == "off"
+
+
+async def test_players_find_their_server_by_the_address_that_was_told(
+    hass: HomeAssistant, load: Load, machines: FakeMachines, config_entry: MockConfigEntry
+) -> None:
+    survival = config_entry.subentries["01SURVIVAL"]
+    config_entry.add_to_hass(hass)
+    hass.config_entries.async_update_subentry(
+        config_entry, survival, data={**survival.data, "public_address": "play.example.org"}
+    )
+    await load(Platform.BINARY_SENSOR)
+    assert attribute_of(hass, ONLINE, "public_address") == "play.example.org"
+    untold = hass.states.get("binary_sensor.creative_online")
+    assert untold and "public_address" not in untold.attributes

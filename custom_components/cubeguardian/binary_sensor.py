@@ -13,6 +13,7 @@ from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
+from .const import CONF_PUBLIC_ADDRESS
 from .coordinator import GuardianCoordinator, HostCoordinator
 from .entity import CubeGuardianEntity, reads_api
 from .guardian import ApiState, Presence, ThingView
@@ -75,7 +76,7 @@ async def async_setup_entry(
     async_add_entities(entities)
     for game_id in runtime.games:
         async_add_entities(
-            [PresenceSensor(runtime.decisions, entry, ONLINE, game_id)],
+            [GamePresenceSensor(runtime.decisions, entry, ONLINE, game_id)],
             config_subentry_id=game_id,
         )
 
@@ -90,6 +91,18 @@ class PresenceSensor(CubeGuardianEntity[GuardianCoordinator], BinarySensorEntity
     def is_on(self) -> bool | None:
         """Return whether it answers."""
         return self.entity_description.is_on_fn(self.view)
+
+
+class GamePresenceSensor(PresenceSensor):
+    """Show whether a game server answers, and where players find it."""
+
+    @property
+    @override
+    def extra_state_attributes(self) -> dict[str, Any] | None:
+        """Return what players type, if it was told."""
+        entry = self.runtime.decisions.config_entry
+        public = entry.subentries[self.target].data.get(CONF_PUBLIC_ADDRESS)
+        return {CONF_PUBLIC_ADDRESS: public} if public else None
 
 
 class ApiSensor(CubeGuardianEntity[HostCoordinator], BinarySensorEntity):
