@@ -14,12 +14,12 @@ from custom_components.cubeguardian.server_manager import (
     Edition,
     Guest,
     GuestKind,
-    HostConnectionError,
     HostTimeoutError,
     MinecraftStatus,
     MissingRight,
     NodeReading,
     NodeStatus,
+    PortClosedError,
     ProxmoxAPI,
     Reachability,
     ServerManager,
@@ -95,6 +95,12 @@ class FakeMachines:
         """Let the host answer everywhere, with the guest of Survival running."""
         self.awake = self.pings = True
         self.guests[SURVIVAL_VMID].running = True
+
+    def everything_up(self) -> None:
+        """Let the host answer everywhere, and both of its game servers with nobody on them."""
+        self.host_up()
+        self.game_up(SURVIVAL)
+        self.game_up(CREATIVE)
 
     def host_booting(self) -> None:
         """Let the host answer pings alone."""
@@ -215,7 +221,7 @@ class FakeMachines:
     async def _minecraft_status(
         self, manager: ServerManager, address: str, edition: Edition, timeout: float
     ) -> MinecraftStatus:
-        answer = self.games.get(address, HostConnectionError("refused"))
+        answer = self.games.get(address, PortClosedError("refused"))
         if isinstance(answer, ServerManagerError):
             raise answer
         return answer

@@ -6,11 +6,13 @@ import ssl
 from typing import Any
 from unittest.mock import AsyncMock
 
+from homeassistant.config_entries import SOURCE_USER
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 import pytest
 
 from custom_components.cubeguardian import flow_checks
+from custom_components.cubeguardian.const import DOMAIN
 from custom_components.cubeguardian.server_manager import (
     connectivity_checker,
     tls,
@@ -141,6 +143,15 @@ async def test_what_cannot_be_right_is_refused_at_its_field_and_can_be_mended(
 
     shown = await go_on(hass, form, {**host_form(pve.port), "wake_on_lan": {}})
     assert shown["step_id"] == "certificate"
+
+
+async def test_the_section_of_the_form_is_open_once_something_was_typed_in_it(
+    hass: HomeAssistant, pve: LabPve
+) -> None:
+    empty = await hass.config_entries.flow.async_init(DOMAIN, context={"source": SOURCE_USER})
+    refused = await start(hass, host_form(pve.port, wake_on_lan={"broadcast": "eth0"}))
+    shown = [form["data_schema"].schema["wake_on_lan"].options for form in (empty, refused)]
+    assert [options["collapsed"] for options in shown] == [True, False]
 
 
 async def test_a_name_that_does_not_resolve_is_an_error_of_the_host(

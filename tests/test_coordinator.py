@@ -3,10 +3,8 @@
 import asyncio
 from collections import Counter
 from datetime import timedelta
-from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
-from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.util import dt as dt_util
 import pytest
@@ -16,8 +14,6 @@ from custom_components.cubeguardian.guardian import (
     HOST,
     ApiState,
     Caller,
-    Event,
-    EventKind,
     Presence,
     RefusalReason,
     Refused,
@@ -29,31 +25,21 @@ from custom_components.cubeguardian.server_manager import (
     AuthenticationError,
     CertificateError,
     HostTimeoutError,
-    MinecraftProtocolError,
     NameNotFoundError,
-    NetworkUnavailableError,
     PermissionDeniedError,
     ServerManagerError,
 )
 
 from .conftest import Hang, Load, PassTime, turn
-from .machines import CREATIVE, SURVIVAL, FakeMachines
+from .machines import FakeMachines
 
 ROBIN = Caller(name="Robin")
-GAME = "01SURVIVAL"
 
 
 def parts(entry: MockConfigEntry) -> RuntimeData:
     """Return what the loaded entry holds."""
     runtime: RuntimeData = entry.runtime_data
     return runtime
-
-
-def everything_up(machines: FakeMachines) -> None:
-    """Let the host and both of its game servers answer."""
-    machines.host_up()
-    machines.game_up(SURVIVAL)
-    machines.game_up(CREATIVE)
 
 
 async def settled(asked: Counter[str], pass_time: PassTime) -> None:
@@ -75,7 +61,7 @@ async def test_a_sleeping_host_costs_one_probe_in_30_seconds_and_its_games_none(
 async def test_what_runs_is_asked_every_15_seconds(
     load: Load, machines: FakeMachines, asked: Counter[str], pass_time: PassTime
 ) -> None:
-    everything_up(machines)
+    machines.everything_up()
     await load()
     await machines.seen()
     await settled(asked, pass_time)
@@ -115,7 +101,7 @@ async def test_a_host_that_answers_while_waking_shows_within_two_seconds(
 async def test_a_host_that_goes_silent_while_stopping_shows_within_six_seconds(
     load: Load, machines: FakeMachines, pass_time: PassTime, config_entry: MockConfigEntry
 ) -> None:
-    everything_up(machines)
+    machines.everything_up()
     await load()
     await machines.seen()
     await parts(config_entry).guardian.shut_down(HOST, ROBIN)
@@ -125,37 +111,10 @@ async def test_a_host_that_goes_silent_while_stopping_shows_within_six_seconds(
     assert parts(config_entry).guardian.snapshot.host.state is State.OFF
 
 
-async def test_a_game_server_is_not_asked_any_more_once_its_host_is_down(
-    load: Load,
-    machines: FakeMachines,
-    asked: Counter[str],
-    pass_time: PassTime,
-    config_entry: MockConfigEntry,
-) -> None:
-    everything_up(machines)
-    await load()
-    await machines.seen()
-    machines.host_down()
-    await pass_time(60, 15)
-    asked.clear()
-    await pass_time(120, 15)
-    assert asked["minecraft_status"] == 0
-    assert parts(config_entry).games[GAME].data.status is None
-
-
-async def test_a_refresh_of_a_sleeping_hosts_game_server_asks_nothing(
-    load: Load, machines: FakeMachines, asked: Counter[str], config_entry: MockConfigEntry
-) -> None:
-    await load()
-    asked.clear()
-    await parts(config_entry).games[GAME].async_refresh()
-    assert not asked
-
-
 async def test_one_lost_probe_changes_nothing_that_was_read(
     load: Load, machines: FakeMachines, config_entry: MockConfigEntry
 ) -> None:
-    everything_up(machines)
+    machines.everything_up()
     await load()
     await machines.seen()
     host = parts(config_entry).host
@@ -189,7 +148,7 @@ async def test_a_hanging_api_delays_no_probe_and_is_asked_once_at_a_time(
     pass_time: PassTime,
     config_entry: MockConfigEntry,
 ) -> None:
-    everything_up(machines)
+    machines.everything_up()
     await load()
     await machines.seen()
     await settled(asked, pass_time)
@@ -212,7 +171,7 @@ async def test_what_refuses_the_token_is_left_alone_for_a_minute(
     pass_time: PassTime,
     error: ServerManagerError,
 ) -> None:
-    everything_up(machines)
+    machines.everything_up()
     machines.fails("read_node", error)
     await load()
     await settled(asked, pass_time)
@@ -230,7 +189,7 @@ async def test_a_host_that_has_just_booted_may_refuse_a_good_token(
 ) -> None:
     await load()
     await machines.seen()
-    everything_up(machines)
+    machines.everything_up()
     machines.fails("read_node", AuthenticationError("no such token"))
     await pass_time(60, 15)
     host = parts(config_entry).host
@@ -288,7 +247,7 @@ async def test_each_way_to_fail_has_its_state_and_goes_with_the_next_good_answer
     assert (data.api, data.error) == (ApiState.OK, None)
 
 
-async def test_without_a_token_the_api_is_never_read(
+async def test_without_a_token_the_api_is_never_read_and_holds_nothing_up(
     hass: HomeAssistant,
     load: Load,
     machines: FakeMachines,
@@ -304,6 +263,8 @@ async def test_without_a_token_the_api_is_never_read(
     assert asked["read_node"] == 0
     assert parts(config_entry).host.data.api is ApiState.UNKNOWN
     assert parts(config_entry).guardian.snapshot.host.state is State.RUNNING
+    await parts(config_entry).guardian.shut_down(HOST, ROBIN)
+    assert machines.calls == ["shut_down"]
 
 
 @pytest.mark.parametrize("ours", ["no network", "no such name"])
@@ -315,7 +276,7 @@ async def test_what_is_wrong_on_our_side_says_nothing_of_the_host(
     config_entry: MockConfigEntry,
     ours: str,
 ) -> None:
-    everything_up(machines)
+    machines.everything_up()
     await load()
     await machines.seen()
     if ours == "no network":
@@ -372,7 +333,7 @@ async def test_a_look_that_came_to_nothing_refuses_a_shutdown(
     config_entry: MockConfigEntry,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    everything_up(machines)
+    machines.everything_up()
     await load()
     await machines.seen()
     freezer.tick(timedelta(seconds=1))
@@ -395,115 +356,3 @@ async def test_a_host_that_could_never_be_looked_at_is_unknown_and_left_alone(
     await parts(config_entry).guardian.shut_down(HOST, ROBIN)
     assert parts(config_entry).guardian.snapshot.host.state is State.OFF
     assert machines.calls == []
-
-
-@pytest.mark.parametrize(
-    ("error", "answers", "port_open"),
-    [
-        (HostTimeoutError("silent", port_open=True), False, True),
-        (HostTimeoutError("filtered", port_open=None), False, None),
-        (MinecraftProtocolError("a web server", port=25565), False, True),
-        (NetworkUnavailableError("no network"), None, None),
-        (NameNotFoundError("no such name"), None, None),
-    ],
-)
-async def test_each_silence_of_a_game_server_tells_what_it_can(
-    load: Load,
-    machines: FakeMachines,
-    config_entry: MockConfigEntry,
-    error: ServerManagerError,
-    answers: bool | None,
-    port_open: bool | None,
-) -> None:
-    machines.host_up()
-    machines.games[SURVIVAL] = error
-    await load()
-    await machines.glance()
-    data = parts(config_entry).games[GAME].data
-    assert (data.answers, data.port_open, data.error) == (answers, port_open, error)
-
-
-async def test_a_closed_port_is_a_game_server_that_nobody_plays_on(
-    load: Load, machines: FakeMachines, config_entry: MockConfigEntry
-) -> None:
-    machines.host_up()
-    await load()
-    await machines.glance()
-    data = parts(config_entry).games[GAME].data
-    assert (data.answers, data.port_open) == (False, False)
-
-
-async def test_time_alone_resends_the_packet_and_ends_a_wake(
-    load: Load,
-    machines: FakeMachines,
-    hang: Hang,
-    pass_time: PassTime,
-    config_entry: MockConfigEntry,
-) -> None:
-    await load()
-    await machines.seen()
-    guardian = parts(config_entry).guardian
-    hang("probe")
-    await guardian.wake(HOST, ROBIN)
-    await pass_time(120, 1)
-    assert machines.calls == ["wake"] * 9
-    await pass_time(479, 1)
-    assert guardian.snapshot.host.state is State.WAKING
-    await pass_time(1, 1)
-    assert guardian.snapshot.host.state is State.FAILED
-
-
-async def test_an_unloaded_entry_has_no_time_any_more(
-    hass: HomeAssistant,
-    load: Load,
-    machines: FakeMachines,
-    asked: Counter[str],
-    pass_time: PassTime,
-    config_entry: MockConfigEntry,
-) -> None:
-    await load()
-    await machines.seen()
-    await parts(config_entry).guardian.wake(HOST, ROBIN)
-    assert await hass.config_entries.async_unload(config_entry.entry_id)
-    assert config_entry.state is ConfigEntryState.NOT_LOADED
-    asked.clear()
-    await pass_time(120, 1)
-    assert machines.calls == ["wake"]
-    assert not asked
-
-
-async def test_every_transition_is_stored_at_once_and_nothing_else(
-    load: Load,
-    machines: FakeMachines,
-    config_entry: MockConfigEntry,
-    hass_storage: dict[str, Any],
-    pass_time: PassTime,
-) -> None:
-    await load()
-    await pass_time(5, 1)
-    key = f"cubeguardian.{config_entry.entry_id}"
-    await parts(config_entry).guardian.wake(HOST, ROBIN)
-    await turn()
-    assert hass_storage[key]["data"]["host"]["state"] == "waking"
-    written = hass_storage[key]
-    await pass_time(5, 1)
-    assert hass_storage[key] is written
-    machines.host_up()
-    await pass_time(2, 1)
-    assert hass_storage[key]["data"]["host"]["state"] == "running"
-
-
-async def test_who_listens_to_the_guardian_hears_every_event_until_he_leaves(
-    load: Load, machines: FakeMachines, config_entry: MockConfigEntry
-) -> None:
-    await load()
-    await machines.seen()
-    heard: list[Event] = []
-    leave = parts(config_entry).decisions.async_listen_events(heard.append)
-    await parts(config_entry).guardian.wake(HOST, ROBIN)
-    assert [(event.kind, event.by) for event in heard] == [(EventKind.WAKE_SENT, "Robin")]
-    leave()
-    machines.host_up()
-    await machines.glance()
-    assert parts(config_entry).guardian.snapshot.host.state is State.RUNNING
-    assert len(heard) == 1

@@ -9,7 +9,13 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.cubeguardian.const import CONF_UNCHECKED, DOMAIN
-from custom_components.cubeguardian.guardian import HOST, ApiState, Caller, State
+from custom_components.cubeguardian.guardian import (
+    HOST,
+    ApiState,
+    Caller,
+    GuardianPortError,
+    State,
+)
 from custom_components.cubeguardian.server_manager import (
     ApiError,
     AuthenticationError,
@@ -50,8 +56,9 @@ def reauths(hass: HomeAssistant, entry: MockConfigEntry) -> int:
 
 
 def change(hass: HomeAssistant, entry: MockConfigEntry, **data: object) -> None:
-    """Change what the entry says, before it is loaded."""
-    entry.add_to_hass(hass)
+    """Change what the entry says; a loaded one is reloaded by that."""
+    if hass.config_entries.async_get_entry(entry.entry_id) is None:
+        entry.add_to_hass(hass)
     hass.config_entries.async_update_entry(entry, data={**entry.data, **data})
 
 
@@ -196,6 +203,20 @@ async def test_an_answer_that_forbids_leads_to_the_rights_as_well(
     assert reauths(hass, config_entry) == 0
 
 
+async def test_a_right_that_was_taken_away_is_named_once_it_is_missed(
+    hass: HomeAssistant, load: Load, machines: FakeMachines, config_entry: MockConfigEntry
+) -> None:
+    machines.host_up()
+    await load()
+    await machines.seen()
+    machines.missing_rights = (POWER,)
+    machines.fails("shut_down", PermissionDeniedError("Sys.PowerMgmt"))
+    with pytest.raises(GuardianPortError):
+        await config_entry.runtime_data.guardian.shut_down(HOST, Caller(name="Ada"))
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert repairs(hass) == {"missing_rights"}
+
+
 async def test_rights_that_cannot_be_read_are_no_news(
     hass: HomeAssistant,
     load: Load,
@@ -311,4 +332,26 @@ async def test_a_host_that_comes_up_late_was_no_address_conflict(
     machines.host_up()
     await pass_time(30, 15)
     assert config_entry.runtime_data.guardian.snapshot.host.state is State.RUNNING
+    assert not repairs(hass)
+
+
+async def test_a_host_that_reboots_slowly_was_no_address_conflict(
+    hass: HomeAssistant,
+    load: Load,
+    machines: FakeMachines,
+    pass_time: PassTime,
+    config_entry: MockConfigEntry,
+) -> None:
+    machines.host_up()
+    await load()
+    await pass_time(60, 15)
+    machines.host_down()
+    await pass_time(60, 15)
+    machines.host_booting()
+    await pass_time(360, 10)
+    assert repairs(hass) == {"address_conflict"}
+    machines.host_up()
+    await pass_time(60, 15)
+    journal = config_entry.runtime_data.guardian.snapshot.journal
+    assert [entry.kind for entry in journal if entry.target == HOST][-1] == "rebooted"
     assert not repairs(hass)

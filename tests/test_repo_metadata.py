@@ -248,6 +248,17 @@ def test_every_reason_to_abort_has_a_text() -> None:
     assert reasons <= known
 
 
+def test_every_flow_that_changes_something_says_so_in_our_own_words() -> None:
+    named = [
+        keyword(call, "reason")
+        for path in root_files()
+        for name, call in calls(parse(path))
+        if name in {"async_update_and_abort", "async_update_reload_and_abort"}
+    ]
+    assert named
+    assert all(named)
+
+
 def entities() -> Iterator[tuple[str, str, bool]]:
     """Yield platform, translation key and whether it has a name, of every description."""
     for path in root_files():

@@ -131,7 +131,7 @@ async def test_a_held_shutdown_has_no_time_and_says_what_holds_it(
     assert state_of(hass, STATE) == "countdown"
     assert state_of(hass, SHUTDOWN_AT) == "unknown"
     assert attribute_of(hass, STATE, "held") == [
-        {"reason": "players", "subject": "01SURVIVAL", "count": "1", "players": "Steve"}
+        {"reason": "players", "subject": "Survival", "count": "1", "players": "Steve"}
     ]
     assert machines.calls == []
 

@@ -1,12 +1,13 @@
 """The actions and what they answer."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
 from homeassistant.config_entries import ConfigSubentry
-from homeassistant.const import ATTR_DEVICE_ID, CONF_HOST
+from homeassistant.const import ATTR_DEVICE_ID, CONF_HOST, Platform
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.exceptions import (
     HomeAssistantError,
@@ -20,6 +21,7 @@ import voluptuous as vol
 
 from custom_components.cubeguardian.const import DOMAIN
 from custom_components.cubeguardian.guardian import (
+    Event,
     GuardianPortError,
     Mode,
     RefusalReason,
@@ -35,7 +37,7 @@ from custom_components.cubeguardian.server_manager import (
     Reachability,
 )
 
-from .conftest import Load
+from .conftest import Hang, Load, turn
 from .machines import CREATIVE, SURVIVAL, FakeMachines
 
 ACTING = (
@@ -576,3 +578,41 @@ async def test_an_error_code_nobody_knows_is_an_error_of_the_api(hass: HomeAssis
     with pytest.raises(HomeAssistantError) as failed:
         await act()
     assert failed.value.translation_key == "api_error"
+
+
+async def test_a_command_that_outlives_its_entry_still_answers(
+    hass: HomeAssistant,
+    load: Load,
+    call: Call,
+    machines: FakeMachines,
+    hang: Hang,
+    config_entry: MockConfigEntry,
+) -> None:
+    machines.host_up()
+    await load(Platform.SWITCH)
+    await machines.seen()
+    sent = hang("shut_down")
+    command = asyncio.ensure_future(call("shutdown_server"))
+    await turn()
+    assert await hass.config_entries.async_unload(config_entry.entry_id)
+    sent.set()
+    assert (await command)["details"]["state"] == "stopping"
+
+
+async def test_a_listener_that_fails_stops_no_command(
+    load: Load,
+    call: Call,
+    machines: FakeMachines,
+    config_entry: MockConfigEntry,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fail(event: Event) -> None:
+        raise RuntimeError("made up")
+
+    machines.host_up()
+    await load(Platform.SWITCH)
+    await machines.seen()
+    config_entry.runtime_data.decisions.async_listen_events(fail)
+    await call("shutdown_server")
+    assert machines.calls == ["shut_down"]
+    assert "A listener failed at the event shutdown_sent" in caplog.text

@@ -35,8 +35,9 @@ async def async_setup_entry(hass: HomeAssistant, entry: CubeGuardianConfigEntry)
     """Set up one host; it may well be asleep, so nothing here waits for the network."""
     entry.runtime_data = await async_wire(hass, entry)
     async_register_devices(hass, entry)
-    await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    # The guardian judges every look before the entities show it.
     async_follow(hass, entry)
+    await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     entry.async_on_unload(entry.add_update_listener(_async_reload))
     return True
 

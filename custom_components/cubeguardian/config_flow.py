@@ -69,12 +69,6 @@ WAKE_FIELDS: Final[dict[vol.Marker, Any]] = {
     vol.Optional(CONF_WAKE_PORT): PORT_NUMBER,
 }
 SCHEMAS: Final = {
-    "user": vol.Schema(
-        {
-            **HOST_FIELDS,
-            vol.Required(CONF_WAKE_ON_LAN): section(vol.Schema(WAKE_FIELDS), {"collapsed": True}),
-        }
-    ),
     "reconfigure": vol.Schema(HOST_FIELDS),
     "reauth_confirm": vol.Schema(
         {
@@ -272,11 +266,17 @@ class CubeGuardianConfigFlow(
     def _save(self, *, unchecked: bool) -> ConfigFlowResult:
         """Write the entry, a new one or the one that this flow is about."""
         data = self.checks.entry_data(unchecked=unchecked)
+        # Not naming the reason brings Home Assistant's words, which not every language has.
         if self.source == SOURCE_REAUTH:
-            return self.async_update_and_abort(self._get_reauth_entry(), data_updates=data)
+            return self.async_update_and_abort(
+                self._get_reauth_entry(), data_updates=data, reason="reauth_successful"
+            )
         if self.source == SOURCE_RECONFIGURE:
             return self.async_update_and_abort(
-                self._get_reconfigure_entry(), unique_id=self.checks.host.mac, data_updates=data
+                self._get_reconfigure_entry(),
+                unique_id=self.checks.host.mac,
+                data_updates=data,
+                reason="reconfigure_successful",
             )
         return self.async_create_entry(
             title=self.checks.host.node or self.checks.host.host,
@@ -296,9 +296,10 @@ class CubeGuardianConfigFlow(
     def _show(self, errors: dict[str, str] | None = None) -> ConfigFlowResult:
         """Show the form of this flow with what was typed so far."""
         typed = {key: value for key, value in self._typed.items() if value is not None}
+        schema = SCHEMAS.get(self._form) or _user_schema(collapsed=not typed.get(CONF_WAKE_ON_LAN))
         return self.async_show_form(
             step_id=self._form,
-            data_schema=self.add_suggested_values_to_schema(SCHEMAS[self._form], typed),
+            data_schema=self.add_suggested_values_to_schema(schema, typed),
             errors=errors,
             description_placeholders={"token_id": typed.get(CONF_TOKEN_ID, "")},
         )
@@ -315,6 +316,12 @@ class CubeGuardianConfigFlow(
         """Return what texts about waking name."""
         host = self.checks.host
         return {"host": host.host, "port": str(host.port), "mac": host.mac or ""}
+
+
+def _user_schema(*, collapsed: bool) -> vol.Schema:
+    """Return the form of a new host; its section is open once something stands in it."""
+    wake = section(vol.Schema(WAKE_FIELDS), {"collapsed": collapsed})
+    return vol.Schema({**HOST_FIELDS, vol.Required(CONF_WAKE_ON_LAN): wake})
 
 
 def _wake_options(typed: Mapping[str, Any]) -> dict[str, Any]:

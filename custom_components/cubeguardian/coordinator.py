@@ -37,6 +37,7 @@ from .server_manager import (
     NetworkUnavailableError,
     NodeReading,
     PermissionDeniedError,
+    PortClosedError,
     Reachability,
     ServerManager,
     ServerManagerError,
@@ -124,7 +125,7 @@ class HostCoordinator(PacedCoordinator[HostData]):
             return self._missed(now, reachability)
         self._misses = 0
         self._answers_since = self._answers_since or now
-        if self.manager.proxmox and (self._read_due is None or now >= self._read_due):
+        if self.manager.proxmox and self._is_reading_due(now):
             self._start_reading()
         return replace(
             self.data,
@@ -153,6 +154,11 @@ class HostCoordinator(PacedCoordinator[HostData]):
         if self._reading is not None:
             await asyncio.wait({self._reading})
         return self.data
+
+    def _is_reading_due(self, now: datetime) -> bool:
+        """Tell whether to read; a pause longer than any means that the clock was set back."""
+        due = self._read_due
+        return due is None or not now < due <= now + REFUSED_API_PAUSE
 
     def _start_reading(self) -> None:
         """Read the API in a task of its own, one at a time."""
@@ -257,17 +263,25 @@ class MinecraftCoordinator(PacedCoordinator[GameData]):
         """Describe a lost answer; our own lost network says nothing of the game server."""
         self._silences += 1
         ours = isinstance(err, NetworkUnavailableError | NameNotFoundError)
-        if isinstance(err, HostTimeoutError):
-            port_open = err.port_open
-        else:
-            port_open = None if ours else isinstance(err, MinecraftProtocolError)
         return GameData(
             seen_at=now,
             answers=None if ours else False,
             status=self.data.status if self._silences < MISSES_FOR_DOWN else None,
-            port_open=port_open,
+            port_open=_port_open(err),
             error=err,
         )
+
+
+def _port_open(err: ServerManagerError) -> bool | None:
+    """Tell an open port from a closed one; only a refusal proves that nobody can be playing."""
+    match err:
+        case HostTimeoutError():
+            return err.port_open
+        case MinecraftProtocolError():
+            return True
+        case PortClosedError():
+            return False
+    return None
 
 
 class GuardianCoordinator(DataUpdateCoordinator[Snapshot]):
@@ -298,6 +312,12 @@ class GuardianCoordinator(DataUpdateCoordinator[Snapshot]):
         self.config_entry.async_on_unload(self._disarm)
         self._arm()
 
+    @override
+    async def _async_update_data(self) -> Snapshot:
+        """Look at the host, for whoever asks for an update: what is decided is always shown."""
+        await self.config_entry.runtime_data.host.async_request_refresh()
+        return self.guardian.snapshot
+
     @callback
     def async_listen_events(self, listener: Callable[[Event], None]) -> CALLBACK_TYPE:
         """Call `listener` for every event of the guardian, until the answer is called."""
@@ -322,9 +342,12 @@ class GuardianCoordinator(DataUpdateCoordinator[Snapshot]):
 
     @callback
     def _happened(self, event: Event) -> None:
-        """Pass an event on."""
+        """Pass an event on; whoever chokes on it must not stop the command behind it."""
         for listener in tuple(self._event_listeners):
-            listener(event)
+            try:
+                listener(event)
+            except Exception:
+                _LOGGER.exception("A listener failed at the event %s", event.kind)
 
     @callback
     def _arm(self) -> None:

@@ -4,6 +4,7 @@ from homeassistant.config_entries import ConfigSubentry
 from homeassistant.const import CONF_HOST, CONF_PORT
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr
+from yarl import URL
 
 from .const import CONF_EDITION, CONF_MAC, DOMAIN
 from .runtime import CubeGuardianConfigEntry
@@ -36,7 +37,9 @@ def _async_register_host(hass: HomeAssistant, entry: CubeGuardianConfigEntry) ->
         name=entry.title,
         manufacturer="Proxmox",
         model="Proxmox VE",
-        configuration_url=f"https://{entry.data[CONF_HOST]}:{entry.data[CONF_PORT]}",
+        configuration_url=str(
+            URL.build(scheme="https", host=entry.data[CONF_HOST], port=entry.data[CONF_PORT])
+        ),
     )
 
 

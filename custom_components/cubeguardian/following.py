@@ -24,10 +24,13 @@ def async_follow(hass: HomeAssistant, entry: CubeGuardianConfigEntry) -> None:
 
     @callback
     def decided() -> None:
-        """Let every coordinator follow the guardian's watchfulness."""
-        snapshot = runtime.guardian.snapshot
-        runtime.host.async_set_watch(snapshot.watch)
+        """Let every coordinator follow the guardian's watchfulness.
+
+        One that looks at once may change the guardian's mind before the next one has followed.
+        """
+        runtime.host.async_set_watch(runtime.guardian.snapshot.watch)
         for game in runtime.games.values():
+            snapshot = runtime.guardian.snapshot
             game.async_follow(snapshot.host.presence, snapshot.watch)
 
     entry.async_on_unload(runtime.host.async_add_listener(host_seen))

@@ -85,12 +85,12 @@ def _held(hold_ups: Iterable[HoldUp]) -> ServiceValidationError:
         return invalid("held_task", tasks=", ".join(one.placeholders["task"] for one in tasks))
     blind = held[0]
     key = BLIND.get(blind.placeholders.get("reason", ""), "held_blind")
-    return invalid(key, server=_title(blind.subject))
+    return invalid(key, server=title_of(blind.subject))
 
 
 def _played(players: list[HoldUp]) -> ServiceValidationError:
     """Name who plays where; a server may hide the names."""
-    servers = ", ".join(_title(one.subject) for one in players)
+    servers = ", ".join(title_of(one.subject) for one in players)
     names = [one.placeholders["players"] for one in players if one.placeholders["players"]]
     if not names:
         count = sum(int(one.placeholders["count"]) for one in players)
@@ -99,8 +99,8 @@ def _played(players: list[HoldUp]) -> ServiceValidationError:
     return invalid(key, players=", ".join(names), server=servers)
 
 
-def _title(subject: str) -> str:
-    """Return what a game server is called."""
+def title_of(subject: str) -> str:
+    """Return what a game server is called, nothing for what is none."""
     for entry in async_get_hass().config_entries.async_entries(DOMAIN):
         if (subentry := entry.subentries.get(subject)) is not None:
             return subentry.title

@@ -19,11 +19,21 @@ from .repairs import (
     async_raise_unchecked,
 )
 from .runtime import CubeGuardianConfigEntry
-from .server_manager import CertificateError, ProxmoxAPI, ServerManagerError
+from .server_manager import (
+    CertificateError,
+    PermissionDeniedError,
+    ProxmoxAPI,
+    ServerManagerError,
+)
 
 _LOGGER = logging.getLogger(__name__)
 
-CAME_UP: Final = (EventKind.WOKEN, EventKind.WOKEN_LATE, EventKind.FOUND_RUNNING)
+CAME_UP: Final = (
+    EventKind.WOKEN,
+    EventKind.WOKEN_LATE,
+    EventKind.FOUND_RUNNING,
+    EventKind.REBOOTED,
+)
 
 
 class Mender:
@@ -63,10 +73,13 @@ class Mender:
     @callback
     def async_happened(self, event: Event) -> None:
         """Raise or clear the repair that belongs to an event of the guardian."""
+        proxmox = self._entry.runtime_data.manager.proxmox
         if event.kind is EventKind.ADDRESS_CONFLICT:
             async_raise_address_conflict(self._hass, self._entry)
         elif event.kind in CAME_UP:
             async_clear(self._hass, self._entry, ADDRESS_CONFLICT)
+        elif proxmox and event.placeholders.get("code") == PermissionDeniedError.code:
+            self._check_soon(proxmox)
 
     def _check_soon(self, proxmox: ProxmoxAPI) -> None:
         """Compare the token's rights with what is needed."""

@@ -14,6 +14,7 @@ from homeassistant.const import PERCENTAGE, EntityCategory, UnitOfTime
 from homeassistant.helpers.typing import StateType
 
 from .guardian import HoldUp, State, ThingView
+from .helpers import title_of
 from .observed import GameData, HostData
 from .server_manager import Guest, MinecraftStatus, NodeStatus
 
@@ -39,7 +40,12 @@ class ReadingDescription[DataT](SensorEntityDescription):
 def told(hold_ups: tuple[HoldUp, ...]) -> list[dict[str, str]]:
     """List hold-ups as attributes can hold them."""
     return [
-        {"reason": one.key.value, "subject": one.subject, **one.placeholders} for one in hold_ups
+        {
+            "reason": one.key.value,
+            "subject": title_of(one.subject) or one.subject,
+            **one.placeholders,
+        }
+        for one in hold_ups
     ]
 
 

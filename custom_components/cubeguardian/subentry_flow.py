@@ -68,7 +68,12 @@ class MinecraftServerFlow(ConfigSubentryFlow):
         except InputRefusedError as err:
             return self._show("reconfigure", user_input, err.errors)
         return self.async_update_and_abort(
-            self._get_entry(), subentry, title=user_input[CONF_NAME].strip(), data=data
+            self._get_entry(),
+            subentry,
+            title=user_input[CONF_NAME].strip(),
+            data=data,
+            # Not naming it brings Home Assistant's words, which not every language has.
+            reason="reconfigure_successful",
         )
 
     async def _read(self, typed: Mapping[str, Any], own_id: str | None) -> dict[str, Any]:

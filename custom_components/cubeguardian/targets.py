@@ -1,6 +1,6 @@
 """Find the host or game server that an action is aimed at."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from homeassistant.config_entries import ConfigEntryState
@@ -16,15 +16,14 @@ from .runtime import CubeGuardianConfigEntry, RuntimeData
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """A host, or one of its game servers."""
+    """A host, or one of its game servers.
+
+    It keeps its `runtime`: the entry loses it if it is unloaded while a command is under way.
+    """
 
     entry: CubeGuardianConfigEntry
+    runtime: RuntimeData
     thing: str = HOST
-
-    @property
-    def runtime(self) -> RuntimeData:
-        """Return the parts of the host."""
-        return self.entry.runtime_data
 
     @property
     def guardian(self) -> Guardian:
@@ -56,13 +55,13 @@ def async_host_or_game(call: ServiceCall) -> Target:
     entries = _entries(call.hass)
     if len(entries) > 1:
         raise invalid("several_hosts")
-    return Target(entry=_loaded(entries[0]))
+    return _host(entries[0])
 
 
 @callback
 def async_host(call: ServiceCall) -> Target:
     """Return the host that the call is aimed at, be it by one of its game servers."""
-    return Target(entry=async_host_or_game(call).entry)
+    return _host(async_host_or_game(call).entry)
 
 
 @callback
@@ -96,7 +95,7 @@ def _only_game(entries: list[CubeGuardianConfigEntry]) -> Target:
     if len(games) > 1:
         raise invalid("several_game_servers")
     entry, game_id = games[0]
-    return _game(_loaded(entry), game_id)
+    return _game(entry, game_id)
 
 
 def _of_device(hass: HomeAssistant, device_id: str) -> Target:
@@ -105,21 +104,22 @@ def _of_device(hass: HomeAssistant, device_id: str) -> Target:
     owned = {key for domain, key in device.identifiers if domain == DOMAIN} if device else set()
     for entry in hass.config_entries.async_entries(DOMAIN):
         if entry.entry_id in owned:
-            return Target(entry=_loaded(entry))
+            return _host(entry)
         if game_id := next(iter(owned & set(entry.subentries)), None):
-            return _game(_loaded(entry), game_id)
+            return _game(entry, game_id)
     raise invalid("unknown_device")
 
 
 def _game(entry: CubeGuardianConfigEntry, game_id: str) -> Target:
     """Return a game server of a loaded host."""
-    if game_id not in entry.runtime_data.games:
+    host = _host(entry)
+    if game_id not in host.runtime.games:
         raise invalid("not_a_game_server")
-    return Target(entry=entry, thing=game_id)
+    return replace(host, thing=game_id)
 
 
-def _loaded(entry: CubeGuardianConfigEntry) -> CubeGuardianConfigEntry:
-    """Return the entry if it is loaded."""
+def _host(entry: CubeGuardianConfigEntry) -> Target:
+    """Return a host if it is loaded."""
     if entry.state is not ConfigEntryState.LOADED:
         raise invalid("not_loaded", host=entry.title)
-    return entry
+    return Target(entry=entry, runtime=entry.runtime_data)

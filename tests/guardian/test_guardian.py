@@ -266,6 +266,23 @@ async def test_a_wake_during_the_look_of_a_stop_is_the_newer_wish() -> None:
     assert "shut_down" not in world.host.asked
 
 
+async def test_a_player_who_joins_while_the_host_is_looked_at_holds_the_shutdown() -> None:
+    world = await World(games=(GAME,)).awake()
+    survival = world.games[GAME]
+    world.host.gates["look"] = gate = asyncio.Event()
+    stop = asyncio.create_task(world.guardian.shut_down(HOST, HOME))
+    while "look" not in survival.asked:
+        await asyncio.sleep(0)
+    world.clock.pass_by(5)
+    survival.players = ("Steve",)
+    world.guardian.observe_game(GAME, survival.sighting())
+    gate.set()
+    with pytest.raises(Refused) as refused:
+        await stop
+    assert [held.key for held in refused.value.hold_ups] == [HoldUpKey.PLAYERS]
+    assert "shut_down" not in world.host.asked
+
+
 async def test_a_look_that_shows_something_old_shows_nothing() -> None:
     world = await World().awake()
     world.host.seen_before = timedelta(seconds=5)
@@ -657,6 +674,18 @@ async def test_an_older_sighting_that_comes_late_says_nothing() -> None:
     assert (world.view.state, world.game(GAME).state) == (State.OFF, State.OFF)
 
 
+async def test_a_clock_that_is_set_back_blinds_nobody() -> None:
+    world = await World(games=(GAME,)).awake()
+    world.clock.pass_by(-3600)
+    world.games[GAME].players = ("Steve",)
+    await world.see()
+    assert world.game(GAME).players == ("Steve",)
+    world.host.vanish()
+    await world.see()
+    await world.see()
+    assert (world.view.state, world.game(GAME).state) == (State.OFF, State.OFF)
+
+
 async def test_an_older_word_about_a_guest_that_comes_late_is_forgotten() -> None:
     world = await World(games=(GAME,)).awake()
     late = world.host.sighting()
@@ -772,7 +801,7 @@ async def test_two_hosts_on_one_clock_do_not_meet() -> None:
     assert (first.host.asked, second.host.asked) == (["wake", "wake"], ["look", "shut_down"])
 
 
-async def test_game_servers_are_awaited_closely_for_three_minutes_after_their_host_came_up() -> None:
+async def test_game_servers_are_awaited_closely_for_three_minutes_after_their_host() -> None:
     world = await World(games=(GAME,)).asleep()
     world.host.appear()
     await world.see(1)
@@ -877,6 +906,24 @@ async def test_a_held_countdown_is_still_held_after_a_reload() -> None:
     assert (world.view.state, world.view.shutdown_at) == (State.COUNTDOWN, None)
     assert [held.key for held in world.view.held] == [HoldUpKey.PLAYERS]
     assert world.told()[-1] == "shutdown_held"
+
+
+async def test_a_reload_during_the_last_look_announces_the_shutdown_again() -> None:
+    world = await World().awake()
+    await world.guardian.shut_down(HOST, HOME, timedelta(minutes=10))
+    world.host.gates["look"] = asyncio.Event()
+    world.clock.pass_by(600)
+    world.guardian.tick()
+    await asyncio.sleep(0)
+    world.tasks.pop().cancel()
+    world.host.gates.clear()
+    world.clock.pass_by(8 * 3600)
+    world.reload()
+    await world.see()
+    assert world.view.shutdown_at == world.clock() + timedelta(minutes=2)
+    assert "shut_down" not in world.host.asked
+    await world.see(120)
+    assert world.host.asked[-1] == "shut_down"
 
 
 async def test_what_was_never_seen_is_found_silently_even_after_a_reload() -> None:

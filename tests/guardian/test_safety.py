@@ -54,6 +54,12 @@ def test_for_one_guest_only_its_own_tasks_count() -> None:
     assert len(told(busy, vmid=101)) == 1
 
 
+def test_a_backup_of_several_guests_may_be_one_of_any_guest() -> None:
+    backup = replace(CLEAR, tasks=(RunningTask(kind="vzdump"),))
+    assert [held.key for held in told(backup, vmid=101)] == [HoldUpKey.TASK]
+    assert told(replace(CLEAR, tasks=(RunningTask(kind="aptupdate"),)), vmid=101) == []
+
+
 @pytest.mark.parametrize(
     ("host", "reason"),
     [
@@ -96,6 +102,9 @@ def test_an_unknown_number_of_players_is_not_none() -> None:
         (CLEAR, 101, None, False, True),
         (STOPPED, 101, None, True, False),
         (STOPPED, 101, True, True, False),
+        (CLEAR, 102, True, False, True),
+        (CLEAR, 102, None, False, False),
+        (CLEAR, 102, None, True, True),
         (CLEAR, None, None, False, False),
         (CLEAR, None, None, True, True),
         (CLEAR, None, True, False, True),

@@ -14,6 +14,7 @@ from custom_components.cubeguardian.server_manager import (
     HostTimeoutError,
     NameNotFoundError,
     NetworkUnavailableError,
+    PortClosedError,
     Reachability,
     connectivity_checker,
     network,
@@ -230,6 +231,23 @@ async def test_of_several_failures_the_one_about_the_host_is_told(
         await network.reach_port(["fd00::1"], 1, timeout=2)
 
 
+async def test_a_port_is_closed_only_if_every_address_refuses_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    closed = {"127.0.0.1"}
+
+    async def answer(address: str, port: int) -> None:
+        raise OSError(errno.ECONNREFUSED if address in closed else errno.EHOSTUNREACH, "made up")
+
+    monkeypatch.setattr(network, "_connect", answer)
+    with pytest.raises(HostConnectionError, match="EHOSTUNREACH") as unclear:
+        await network.reach_port(["127.0.0.1", "fd00::1"], 1, timeout=2)
+    assert not isinstance(unclear.value, PortClosedError)
+    closed.add("fd00::1")
+    with pytest.raises(PortClosedError):
+        await network.reach_port(["127.0.0.1", "fd00::1"], 1, timeout=2)
+
+
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
@@ -238,6 +256,7 @@ async def test_of_several_failures_the_one_about_the_host_is_told(
         (OSError(errno.ENETDOWN, "down"), NetworkUnavailableError),
         (OSError(errno.EMFILE, "too many files"), NetworkUnavailableError),
         (OSError(errno.EHOSTUNREACH, "no host"), HostConnectionError),
+        (OSError(errno.ECONNREFUSED, "closed"), PortClosedError),
         (OSError("no number at all"), HostConnectionError),
     ],
 )

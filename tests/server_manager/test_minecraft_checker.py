@@ -23,6 +23,7 @@ from custom_components.cubeguardian.server_manager import (
     MinecraftProtocolError,
     NameNotFoundError,
     NetworkUnavailableError,
+    PortClosedError,
     ServerManagerError,
     minecraft_checker,
     network,
@@ -185,7 +186,7 @@ async def test_an_open_port_that_stays_silent_is_told_apart(
     assert asyncio.get_running_loop().time() - started < 1.5
 
 
-async def test_a_filtered_port_is_told_apart(
+async def test_lost_packets_do_not_say_that_a_port_is_closed(
     checker: MinecraftChecker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def vanish(*_: object, **__: object) -> None:
@@ -195,7 +196,7 @@ async def test_a_filtered_port_is_told_apart(
     monkeypatch.setattr(network, "_connect", vanish)
     with pytest.raises(HostTimeoutError) as silent:
         await checker.status("127.0.0.1:25565", timeout=0.3)
-    assert silent.value.port_open is False
+    assert silent.value.port_open is None
 
 
 async def test_a_closed_port_is_refused_at_once(
@@ -363,6 +364,22 @@ async def test_without_a_record_the_usual_port_is_asked(
     monkeypatch.setattr(minecraft_checker, "_ask_java", ask)
     await checker.status("mc.example.com", timeout=0.5)
     assert endpoints == ["mc.example.com:25565"]
+
+
+async def test_a_guessed_port_that_refuses_does_not_close_the_server(
+    checker: MinecraftChecker, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(endpoint: object, _: float) -> None:
+        raise PortClosedError(f"{endpoint} cannot be reached")
+
+    monkeypatch.setattr(minecraft_checker, "_ask_java", refuse)
+    records.answer = dns.exception.Timeout()
+    with pytest.raises(HostConnectionError) as unclear:
+        await checker.status("mc.example.com", timeout=0.5)
+    assert not isinstance(unclear.value, PortClosedError)
+    records.answer = JavaServer("mc.example.com", 25565)
+    with pytest.raises(PortClosedError):
+        await checker.status("mc.example.com", timeout=0.5)
 
 
 async def test_no_name_server_is_asked_where_there_can_be_no_record(

@@ -53,6 +53,9 @@ def loaded(status: Status, settings: Settings, now: datetime) -> Status:
     """L1: take over a stored status; what had an end keeps at least two minutes."""
     soonest = now + settings.stored_grace
     deadline = max(status.deadline, soonest) if status.deadline else None
+    if status.state is State.COUNTDOWN and not deadline and not status.held:
+        # Its last look was under way: what was about to happen then is announced once more.
+        return replace(status, deadline=soonest, retry_at=None, look_asked_at=None)
     return replace(status, deadline=deadline, look_asked_at=None)
 
 

@@ -37,7 +37,11 @@ class Looker:
             asyncio.gather(*(self._look_at_game(game, asked_at) for game in games)),
         )
         looked = {
-            game.target: LookedGame(sighting=sighting, vmid=game.vmid, answered=_has_answered(game))
+            game.target: LookedGame(
+                sighting=_joined_since(game, sighting) or sighting,
+                vmid=game.vmid,
+                answered=_has_answered(game),
+            )
             for game, sighting in zip(games, seen, strict=True)
         }
         return Look(
@@ -74,6 +78,12 @@ class Looker:
             return blank
         self.saw_game(game.target, sighting)
         return blank if sighting.seen_at < asked_at else sighting
+
+
+def _joined_since(game: TrackedGame, looked: GameSighting) -> GameSighting | None:
+    """Give the sighting of whoever has joined while the rest was still being looked at."""
+    seen = game.answered
+    return seen if seen and seen.seen_at > looked.seen_at and seen.players_online != 0 else None
 
 
 def _has_answered(game: TrackedGame) -> bool:

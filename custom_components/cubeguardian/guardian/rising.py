@@ -38,12 +38,19 @@ def off(moment: Moment) -> Transition:
             case CommandKind.CANCEL:
                 return moment.refuse(moment.command, RefusalReason.NOTHING_TO_CANCEL)
     if moment.presence is Presence.UP:
-        back = moment.status.went_down_at is not None
-        kind = EventKind.REBOOTED if back else EventKind.FOUND_RUNNING
-        return moment.enter_running(moment.event(kind), by=None)
+        return moment.enter_running(moment.event(_found_up(moment)), by=None)
     if moment.presence is Presence.STARTING and not moment.status.sign_distrusted:
         return _found(moment)
     return _still_off(moment)
+
+
+def _found_up(moment: Moment) -> EventKind:
+    """O2, R5: tell what is back soon after it went down from what somebody has started."""
+    lost_at = moment.status.went_down_at and (
+        moment.status.went_down_at + moment.settings.rebooted_within
+    )
+    back = lost_at is not None and moment.now < lost_at
+    return EventKind.REBOOTED if back else EventKind.FOUND_RUNNING
 
 
 def _found(moment: Moment) -> Transition:
@@ -56,6 +63,7 @@ def _found(moment: Moment) -> Transition:
         phase=moment.observation.phase,
         deadline=moment.now + moment.settings.starting_timeout,
         by=None,
+        went_down_at=moment.status.went_down_at,
     )
 
 
@@ -100,7 +108,7 @@ def waking(moment: Moment) -> Transition:
     if moment.presence is Presence.UP:
         return _woken(moment)
     if moment.status.cause is Cause.FOUND and moment.presence is Presence.DOWN:
-        return moment.enter(State.OFF)
+        return moment.enter(State.OFF, went_down_at=moment.status.went_down_at)
     code = _refused(moment) or (DEADLINE_CODE if moment.passed(moment.status.deadline) else None)
     if code is not None:
         return _gave_up(moment, code) if _nobody_waits(moment) else _wake_failed(moment, code)
@@ -132,7 +140,7 @@ def _waking_told(moment: Moment, command: Command) -> Transition:
 def _woken(moment: Moment) -> Transition:
     """W2: it is up; where a stop is wanted by now, look at once."""
     found = moment.status.cause is Cause.FOUND
-    kind = EventKind.FOUND_RUNNING if found else EventKind.WOKEN
+    kind = _found_up(moment) if found else EventKind.WOKEN
     event = moment.event(kind, seconds=moment.seconds)
     if moment.status.then is not Then.STOP:
         return moment.enter_running(event)
@@ -173,7 +181,8 @@ def _gave_up(moment: Moment, code: str) -> Transition:
     """O3, W4: a ping that led nowhere, or a wake that was called off: off, and no alert."""
     found = moment.status.cause is Cause.FOUND
     events = () if found else (_wake_failure(moment, code),)
-    return _distrusting(moment.enter(State.OFF, *events), moment)
+    fallen = moment.enter(State.OFF, *events, went_down_at=moment.status.went_down_at)
+    return _distrusting(fallen, moment)
 
 
 def _wake_failed(moment: Moment, code: str) -> Transition:

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from .observation import ApiState, GameSighting, HostSighting
+from .observation import ApiState, GameSighting, HostSighting, RunningTask
 
 HOST = "host"
+_BACKUP = "vzdump"
 
 
 class HoldUpKey(StrEnum):
@@ -90,8 +91,13 @@ def _host_hold_ups(host: HostSighting, *, can_see: bool, vmid: int | None) -> It
     return tuple(
         HoldUp(key=HoldUpKey.TASK, placeholders={"task": task.kind, "target": task.target})
         for task in host.tasks
-        if vmid is None or task.target == str(vmid)
+        if vmid is None or _concerns(task, vmid)
     )
+
+
+def _concerns(task: RunningTask, vmid: int) -> bool:
+    """Say whether a task works on a guest; a backup of several guests names none of them."""
+    return task.target == str(vmid) or (task.kind == _BACKUP and not task.target)
 
 
 def _game_hold_ups(
@@ -101,10 +107,17 @@ def _game_hold_ups(
     seen = game.sighting
     if seen.answers:
         return _players(game_id, seen)
-    if host.guest_running(game.vmid) is False or seen.port_open is False:
+    running = _running(host, game.vmid)
+    if running is False or seen.port_open is False:
         return ()
-    may_be_played = seen.port_open is True or host.guest_running(game.vmid) is True or game.answered
+    may_be_played = seen.port_open is True or running is True or game.answered
     return (_cannot_see(game_id, "unreadable"),) if may_be_played else ()
+
+
+def _running(host: HostSighting, vmid: int | None) -> bool | None:
+    """Say whether a guest runs; one that is not listed may be one that the token must not see."""
+    listed = any(guest.vmid == vmid for guest in host.guests or ())
+    return host.guest_running(vmid) if listed else None
 
 
 def _players(game_id: str, seen: GameSighting) -> Iterable[HoldUp]:

@@ -74,6 +74,10 @@ class Tracked(ABC):
                 self.wake_error = error
                 raise
 
+    def is_outdated(self, seen_at: datetime, last: datetime) -> bool:
+        """Say whether something newer was seen; so much newer means that the clock was set back."""
+        return last - self.settings.stale_after < seen_at < last
+
     def presence(self, now: datetime) -> Presence:
         """Give what is known now."""
         return self.judgement.at(now, self.settings.stale_after)
@@ -123,9 +127,9 @@ class TrackedHost(Tracked):
     def see(self, sighting: HostSighting) -> bool:
         """Take a sighting in; an older one than the last says nothing any more."""
         last = self.sighting
-        if last is not None and sighting.seen_at < last.seen_at:
+        if last is not None and self.is_outdated(sighting.seen_at, last.seen_at):
             return False
-        if last is None or sighting.seen_at > last.seen_at:
+        if last is None or sighting.seen_at != last.seen_at:
             self._judge(sighting)
         self.sighting = sighting
         if sighting.guests is not None:
@@ -218,7 +222,10 @@ class TrackedGame(Tracked):
 
     def see(self, sighting: GameSighting, now: datetime) -> bool:
         """Take a sighting in; an older one than the last says nothing any more."""
-        if self.sighting is not None and sighting.seen_at <= self.sighting.seen_at:
+        last = self.sighting
+        if last is not None and (
+            sighting.seen_at == last.seen_at or self.is_outdated(sighting.seen_at, last.seen_at)
+        ):
             return False
         self.sighting = sighting
         if sighting.answers:

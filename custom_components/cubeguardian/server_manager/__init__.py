@@ -18,9 +18,12 @@ from .errors import (
     NameNotFoundError,
     NetworkUnavailableError,
     PermissionDeniedError,
+    PortClosedError,
     ServerManagerError,
     SSHError,
 )
+from .management import GameManagement, open_management
+from .management_settings import ManagementKind, ManagementSettings
 from .minecraft_address import Address, Edition, parse_address
 from .minecraft_checker import MinecraftChecker
 from .minecraft_status import MinecraftStatus
@@ -41,6 +44,7 @@ __all__ = [
     "CertificateError",
     "ConnectivityChecker",
     "Edition",
+    "GameManagement",
     "Guest",
     "GuestKind",
     "HostConnectionError",
@@ -48,6 +52,8 @@ __all__ = [
     "HostTimeoutError",
     "InvalidInputError",
     "KeyFileError",
+    "ManagementKind",
+    "ManagementSettings",
     "MinecraftChecker",
     "MinecraftProtocolError",
     "MinecraftStatus",
@@ -59,6 +65,7 @@ __all__ = [
     "NodeStatus",
     "OperationResult",
     "PermissionDeniedError",
+    "PortClosedError",
     "PresentedCertificate",
     "PresentedHostKey",
     "ProxmoxAPI",
@@ -78,6 +85,7 @@ __all__ = [
     "fetch_certificate",
     "magic_packet",
     "normalise_mac",
+    "open_management",
     "parse_address",
     "pveum_lines",
     "report",

@@ -27,8 +27,12 @@ class NetworkUnavailableError(HostConnectionError):
     """Report that our own side has no network, so that nothing is known about the host."""
 
 
+class PortClosedError(HostConnectionError):
+    """Report that the host itself refused the port: certainly nothing listens there."""
+
+
 class HostTimeoutError(ServerManagerError):
-    """Report silence. `port_open` says whether the port accepted us, None where nobody can tell."""
+    """Report silence. `port_open` None: the port itself neither took nor refused us."""
 
     code = "timeout_error"
 

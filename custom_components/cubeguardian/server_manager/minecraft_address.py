@@ -37,10 +37,11 @@ class Address:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """Hold where to connect."""
+    """Hold where to connect; `guessed` where nobody could say which port it is."""
 
     host: str
     port: int
+    guessed: bool = False
 
     def __str__(self) -> str:
         """Write the endpoint as people do."""
@@ -82,8 +83,8 @@ async def look_up(address: Address, timeout: float) -> Endpoint:
     try:
         async with asyncio.timeout(timeout):
             found = await JavaServer.async_lookup(address.host, timeout=timeout)
-    except Exception:  # dnspython has dozens of ways to say that there is none
-        return Endpoint(host=address.host, port=Edition.JAVA.default_port)
+    except Exception:  # dnspython has dozens of ways to say that nobody answers
+        return Endpoint(host=address.host, port=Edition.JAVA.default_port, guessed=True)
     return Endpoint(host=found.address.host, port=found.address.port)
 
 

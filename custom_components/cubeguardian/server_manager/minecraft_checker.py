@@ -8,7 +8,13 @@ from typing import Any
 
 from mcstatus import BedrockServer, JavaServer
 
-from .errors import HostTimeoutError, MinecraftProtocolError, ServerManagerError
+from .errors import (
+    HostConnectionError,
+    HostTimeoutError,
+    MinecraftProtocolError,
+    PortClosedError,
+    ServerManagerError,
+)
 from .minecraft_address import Address, Edition, Endpoint, look_up, parse_address
 from .minecraft_status import MinecraftStatus, read_bedrock, read_java
 from .network import from_os_error, reach_port, resolve
@@ -47,10 +53,10 @@ class MinecraftChecker:
     ) -> MinecraftStatus:
         """Return what the server at `address` says, in at most `timeout` seconds.
 
-        Raises InvalidInputError for an address that is none, HostConnectionError (refused),
-        HostTimeoutError (its `port_open` tells an open port from a silent one, None for Bedrock),
-        NetworkUnavailableError, NameNotFoundError, and MinecraftProtocolError where something else
-        answers.
+        Raises InvalidInputError for an address that is none, PortClosedError (refused),
+        HostConnectionError, HostTimeoutError (its `port_open` tells an open port from one that is
+        silent itself, None for Bedrock), NetworkUnavailableError, NameNotFoundError, and
+        MinecraftProtocolError where something else answers.
         """
         parsed = parse_address(address, edition)
         loop = asyncio.get_running_loop()
@@ -65,6 +71,9 @@ class MinecraftChecker:
             # The record may have moved since it was kept.
             self._look_ups.pop(parsed, None)
             self.logger.debug("No status from %s: %s", address, error)
+            if endpoint.guessed and isinstance(error, PortClosedError):
+                # That port is closed; the server may well be open on another one.
+                raise HostConnectionError(str(error)) from error
             raise
 
     async def _check(self, target_host: str, port: int, timeout: float) -> Mapping[str, Any]:
@@ -130,12 +139,14 @@ def _not_minecraft(endpoint: Endpoint) -> MinecraftProtocolError:
     return MinecraftProtocolError(f"{endpoint} does not speak Minecraft", port=endpoint.port)
 
 
-async def _accepts(endpoint: Endpoint, timeout: float) -> bool:
-    """Tell whether the port of a silent server takes connections."""
+async def _accepts(endpoint: Endpoint, timeout: float) -> bool | None:
+    """Tell whether the port of a silent server takes connections; lost packets tell nothing."""
     try:
         await _reach(endpoint, timeout)
-    except ServerManagerError:
+    except PortClosedError:
         return False
+    except ServerManagerError:
+        return None
     return True
 
 

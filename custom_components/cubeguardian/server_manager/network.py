@@ -11,6 +11,7 @@ from .errors import (
     HostTimeoutError,
     NameNotFoundError,
     NetworkUnavailableError,
+    PortClosedError,
     ServerManagerError,
 )
 
@@ -57,7 +58,8 @@ def from_os_error(error: OSError, where: str) -> ServerManagerError:
     reason = errno.errorcode.get(error.errno or 0, type(error).__name__)
     if error.errno in _OWN_SIDE:
         return NetworkUnavailableError(f"This machine cannot send to {where} ({reason})")
-    return HostConnectionError(f"{where} cannot be reached ({reason})")
+    kind = PortClosedError if error.errno == errno.ECONNREFUSED else HostConnectionError
+    return kind(f"{where} cannot be reached ({reason})")
 
 
 async def resolve(host: str, timeout: float) -> tuple[str, ...]:
@@ -126,8 +128,9 @@ async def _connect(address: str, port: int) -> None:
 
 
 def _most_telling(failures: Sequence[ServerManagerError]) -> ServerManagerError:
-    """Return the failure that says most: an address family that we lack says nothing."""
-    return next(
-        (failure for failure in failures if not isinstance(failure, NetworkUnavailableError)),
-        failures[0],
-    )
+    """Return the failure that counts for all addresses.
+
+    An address family that we lack says nothing, and a port is closed only if all refuse it.
+    """
+    telling = [one for one in failures if not isinstance(one, NetworkUnavailableError)] or failures
+    return next((one for one in telling if not isinstance(one, PortClosedError)), telling[0])

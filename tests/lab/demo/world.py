@@ -24,6 +24,11 @@ PLAYER = "Steve"
 BOOT_TIMES = BootTimes(firmware=3.0, api=2.0, guests=1.0, game=1.0)
 GUEST_SHUTDOWN = 2.0
 _COMMAND_TIMEOUT = 30
+_POLL = 0.2
+_WATCHED = {
+    "host.power", "host.state", "host.reachable", "host.proxmox_api", "game.online",
+    "game.players_online",
+}  # fmt: skip
 
 
 class SetUpError(RuntimeError):
@@ -169,11 +174,15 @@ class _SetUp:
         await self._submit("options", step, form, "create_entry")
 
     async def _name_entities(self, entry_id: str, game_id: str) -> None:
+        # A change reloads the entry, and the game server's entities come with the last reload.
         owners = {entry_id: "host", game_id: "game"}
-        for entity in await self._client.ask("config/entity_registry/list"):
-            owner, _, key = entity["unique_id"].partition("_")
-            if entity["platform"] == DOMAIN and owner in owners:
-                self._world.entities[f"{owners[owner]}.{key}"] = entity["entity_id"]
+        async with asyncio.timeout(_COMMAND_TIMEOUT):
+            while not self._world.entities.keys() >= _WATCHED:
+                await asyncio.sleep(_POLL)
+                for entity in await self._client.ask("config/entity_registry/list"):
+                    owner, _, key = entity["unique_id"].partition("_")
+                    if entity["platform"] == DOMAIN and owner in owners:
+                        self._world.entities[f"{owners[owner]}.{key}"] = entity["entity_id"]
 
     async def _fall_asleep(self) -> None:
         world = self._world

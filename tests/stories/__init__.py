@@ -1,0 +1,1 @@
+"""Stories told by the real Home Assistant, in network namespaces of their own."""

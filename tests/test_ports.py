@@ -1,0 +1,110 @@
+"""What the guardian hears of a machine, and what of a command that failed."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.cubeguardian.guardian import GuardianPortError
+from custom_components.cubeguardian.ports import GameBinding, HostBinding
+from custom_components.cubeguardian.server_manager import (
+    ApiError,
+    AuthenticationError,
+    HostTimeoutError,
+    NetworkUnavailableError,
+    ServerManagerError,
+)
+
+from .conftest import Load
+from .machines import SURVIVAL, SURVIVAL_VMID, FakeMachines
+
+
+def host(entry: MockConfigEntry) -> HostBinding:
+    """Return the host as the guardian holds it."""
+    return HostBinding(entry.runtime_data.manager, entry.runtime_data.host)
+
+
+def game(entry: MockConfigEntry, vmid: int | None) -> GameBinding:
+    """Return a game server as the guardian holds it."""
+    runtime = entry.runtime_data
+    return GameBinding(runtime.manager, runtime.games["01SURVIVAL"], vmid)
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "sent"),
+    [
+        (AuthenticationError("no such token"), "auth_error", False),
+        (NetworkUnavailableError("no network"), "connection_error", False),
+        (ApiError("not ready", status=500), "api_error", False),
+        (ApiError("the connection ended", status=0), "api_error", True),
+        (HostTimeoutError("no answer"), "timeout_error", True),
+    ],
+)
+async def test_a_command_whose_answer_is_missing_is_told_from_one_that_was_refused(
+    load: Load,
+    machines: FakeMachines,
+    config_entry: MockConfigEntry,
+    error: ServerManagerError,
+    code: str,
+    sent: bool,
+) -> None:
+    await load()
+    machines.fails("shut_down", error)
+    with pytest.raises(GuardianPortError) as failed:
+        await host(config_entry).shut_down()
+    assert (failed.value.code, failed.value.sent, str(failed.value)) == (code, sent, str(error))
+
+
+@pytest.mark.parametrize(
+    ("command", "call"),
+    [
+        (GameBinding.start, "start_guest"),
+        (GameBinding.shut_down, "shutdown_guest"),
+        (GameBinding.reboot, "reboot_guest"),
+    ],
+)
+async def test_a_game_servers_commands_go_to_its_guest_and_nowhere_without_one(
+    load: Load,
+    machines: FakeMachines,
+    config_entry: MockConfigEntry,
+    command: Callable[[GameBinding], Awaitable[None]],
+    call: str,
+) -> None:
+    await load()
+    await command(game(config_entry, SURVIVAL_VMID))
+    assert machines.calls == [f"{call} {SURVIVAL_VMID}"]
+    with pytest.raises(GuardianPortError) as failed:
+        await command(game(config_entry, None))
+    assert failed.value.code == "invalid_input"
+    assert machines.calls == [f"{call} {SURVIVAL_VMID}"]
+
+
+async def test_only_tasks_that_we_did_not_start_are_told_of(
+    load: Load, machines: FakeMachines, config_entry: MockConfigEntry
+) -> None:
+    machines.host_up()
+    machines.backup_runs()
+    (backup,) = machines.tasks
+    machines.tasks = (backup, replace(backup, kind="qmshutdown", target="101", ours=True))
+    await load()
+    sighting = await host(config_entry).look()
+    assert [(task.kind, task.target) for task in sighting.tasks or ()] == [("vzdump", "200")]
+    assert {guest.vmid: guest.running for guest in sighting.guests or ()} == {101: True, 200: False}
+    assert sighting.answers
+
+
+async def test_a_lost_answer_names_no_players_although_the_last_ones_are_still_shown(
+    load: Load, machines: FakeMachines, config_entry: MockConfigEntry
+) -> None:
+    machines.host_up()
+    machines.game_up(SURVIVAL, "Alex")
+    await load()
+    binding = game(config_entry, SURVIVAL_VMID)
+    assert (await binding.look()).players == ("Alex",)
+    machines.game_silent(SURVIVAL)
+    sighting = await binding.look()
+    assert (sighting.answers, sighting.players_online, sighting.players) == (False, None, ())
+    shown = config_entry.runtime_data.games["01SURVIVAL"].data.status
+    assert shown is not None
+    assert shown.players == ("Alex",)
