@@ -40,6 +40,7 @@ PRIVATE = (
     "fea5fea5",
     "grandma",
     "root@pam",
+    "robins_plug",
 )
 
 
@@ -67,6 +68,7 @@ async def tell_everything(
                 "host_key": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5",
             },
             "timeouts": {"wake_minutes": 12, "stop_minutes": 8},
+            "energy": {"watts_on": 55.0, "watts_asleep": 3.0, "power_sensor": "sensor.robins_plug"},
         },
     )
     survival = entry.subentries["01SURVIVAL"]

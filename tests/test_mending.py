@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+from freezegun.api import FrozenDateTimeFactory
 from homeassistant.config_entries import SOURCE_REAUTH
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
@@ -22,6 +23,7 @@ from custom_components.cubeguardian.server_manager import (
     CertificateError,
     HostTimeoutError,
     MissingRight,
+    NetworkUnavailableError,
     PermissionDeniedError,
     ProxmoxAPI,
     ServerManagerError,
@@ -31,6 +33,7 @@ from custom_components.cubeguardian.server_manager import (
 from .conftest import Load, PassTime
 from .machines import CREATIVE, SURVIVAL, FakeMachines
 
+SOMEBODY = Caller(name="Robin")
 OLD, NEW = "0a" * 32, "ff" * 32
 REFUSED = AuthenticationError("no such token")
 POWER = MissingRight(path="/vms/101", privilege="VM.PowerMgmt")
@@ -355,3 +358,58 @@ async def test_a_host_that_reboots_slowly_was_no_address_conflict(
     journal = config_entry.runtime_data.guardian.snapshot.journal
     assert [entry.kind for entry in journal if entry.target == HOST][-1] == "rebooted"
     assert not repairs(hass)
+
+
+async def test_three_failed_wakes_in_a_row_are_told_until_one_works(
+    hass: HomeAssistant,
+    load: Load,
+    machines: FakeMachines,
+    config_entry: MockConfigEntry,
+) -> None:
+    await load()
+    await machines.seen()
+    guardian = config_entry.runtime_data.guardian
+    machines.fails("wake", NetworkUnavailableError("no route"))
+    for offered in (set(), set(), {"wake_failed"}):
+        with pytest.raises(GuardianPortError):
+            await guardian.wake(HOST, SOMEBODY)
+        assert repairs(hass) == offered
+
+    machines.works("wake")
+    await guardian.wake(HOST, SOMEBODY)
+    assert repairs(hass) == {"wake_failed"}
+    machines.host_up()
+    await machines.glance()
+    assert guardian.snapshot.host.state is State.RUNNING
+    assert repairs(hass) == set()
+
+    machines.host_down()
+    await machines.seen()
+    machines.fails("wake", NetworkUnavailableError("no route"))
+    with pytest.raises(GuardianPortError):
+        await guardian.wake(HOST, SOMEBODY)
+    assert repairs(hass) == set()
+
+
+@pytest.mark.parametrize(("pings", "text"), [(False, "wake_failed"), (True, "wake_failed_ping")])
+async def test_a_wake_that_fails_again_and_again_says_where_it_stops(
+    hass: HomeAssistant,
+    load: Load,
+    machines: FakeMachines,
+    config_entry: MockConfigEntry,
+    freezer: FrozenDateTimeFactory,
+    pings: bool,
+    text: str,
+) -> None:
+    await load()
+    await machines.seen()
+    for _ in range(3):
+        await config_entry.runtime_data.guardian.wake(HOST, SOMEBODY)
+        machines.pings = pings
+        await machines.seen()
+        freezer.tick(601)
+        await machines.seen()
+    assert "wake_failed" in repairs(hass)
+    issue = ir.async_get(hass).async_get_issue(DOMAIN, "wake_failed_01HOST")
+    assert issue is not None
+    assert issue.translation_key == text

@@ -1,6 +1,7 @@
-"""The options of a host: patience, Wake-on-LAN, SSH and its host key, ping."""
+"""The options of a host: patience, Wake-on-LAN, SSH and its host key, ping, energy."""
 
 from collections.abc import AsyncGenerator
+import logging
 import os
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,18 @@ from homeassistant.data_entry_flow import FlowResultType
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from tests.flows import check_texts, known_host
+from custom_components.cubeguardian.server_manager import ServerManager, TlsTrust
+from custom_components.cubeguardian.wiring import manager_config
+from tests.flows import MAC, check_texts, known_host
+from tests.lab.pve import LabPve
+from tests.lab.pve_record import Fault
 
 DEFAULTS: dict[str, dict[str, Any]] = {
     "timeouts": {"wake_minutes": 10, "stop_minutes": 8},
     "wake_on_lan": {},
     "ssh": {"port": 22},
     "probing": {"ping": True},
+    "energy": {"watts_on": 40.0, "watts_asleep": 2.0},
 }
 
 
@@ -67,9 +73,28 @@ async def test_what_is_left_alone_keeps_its_default(
 
 
 async def test_options_of_other_parts_survive(hass: HomeAssistant) -> None:
-    entry = known_host(hass, options={"energy": {"watts": 60}})
+    entry = known_host(hass, options={"gate": {"port": 25565}})
     await _submit(hass, entry, {})
-    assert entry.options == {"energy": {"watts": 60}, **DEFAULTS}
+    assert entry.options == {"gate": {"port": 25565}, **DEFAULTS}
+
+
+async def test_a_power_sensor_can_be_picked_and_let_go(
+    hass: HomeAssistant, entry: MockConfigEntry
+) -> None:
+    energy = {"watts_on": 85.5, "watts_asleep": 1.5}
+    await _submit(hass, entry, {"energy": energy | {"power_sensor": "sensor.plug_power"}})
+    assert entry.options["energy"] == energy | {"power_sensor": "sensor.plug_power"}
+    await _submit(hass, entry, {"energy": energy})
+    assert entry.options["energy"] == energy
+
+
+async def test_options_saved_before_energy_was_counted_can_be_changed(hass: HomeAssistant) -> None:
+    before = {name: values for name, values in DEFAULTS.items() if name != "energy"}
+    entry = known_host(hass, options=before | {"timeouts": {"wake_minutes": 3, "stop_minutes": 4}})
+    form = await hass.config_entries.options.async_init(entry.entry_id)
+    typed = dict(entry.options) | {"energy": {}}
+    await hass.config_entries.options.async_configure(form["flow_id"], typed)
+    assert entry.options == DEFAULTS | {"timeouts": {"wake_minutes": 3, "stop_minutes": 4}}
 
 
 async def test_broadcasts_are_put_in_order_and_blanks_left_out(
@@ -86,15 +111,48 @@ async def test_broadcasts_are_put_in_order_and_blanks_left_out(
     assert entry.options["ssh"] == {"port": 22}
 
 
+@pytest.mark.parametrize("missing", ["token_id", "node"])
+async def test_another_node_cannot_be_asked_without_token_and_node_name(
+    hass: HomeAssistant, missing: str
+) -> None:
+    entry = known_host(hass, **{missing: None})
+    form = await _submit(hass, entry, {"wake_on_lan": {"peer": "192.0.2.9"}})
+    assert form["errors"] == {"wake_on_lan": "peer_needs_token"}
+
+
+async def test_another_node_sends_the_packet_too_and_may_fail(
+    hass: HomeAssistant, pve: LabPve
+) -> None:
+    pve.add_node("sleeper")
+    pve.grant("cubeguardian@pve", "/nodes/sleeper", "Sys.PowerMgmt")
+    pve.peer_nics["sleeper"] = (MAC, "127.0.0.1", 40009)
+    authority = TlsTrust.pin_authority(pve.certificates.authority.pem).to_dict()
+    entry = known_host(hass, pve.port, host="127.0.0.9", node="sleeper", trust=authority)
+    await _submit(hass, entry, {"wake_on_lan": {"peer": " 127.0.0.1 ", "port": 40009}})
+    assert entry.options["wake_on_lan"]["peer"] == "127.0.0.1"
+
+    config = manager_config(entry.data, entry.options, [])
+    manager = ServerManager(config, logging.getLogger(__name__))
+    sent = await manager.wake()
+    assert sent.destinations == ("127.0.0.9:40009", "127.0.0.1")
+    assert len(pve.heard("POST", "/nodes/sleeper/wakeonlan")) == 1
+    pve.break_with(Fault.SERVER_ERROR)
+    assert (await manager.wake()).destinations == ("127.0.0.9:40009",)
+    assert len(pve.heard("POST", "/nodes/sleeper/wakeonlan")) == 2
+
+
 @pytest.mark.parametrize(
     ("section", "wrong", "error"),
     [
         ("wake_on_lan", {"broadcast": "192.168.1.0/24"}, "invalid_broadcast"),
         ("wake_on_lan", {"interface": "eth0"}, "invalid_interface"),
         ("wake_on_lan", {"secure_on": "secret"}, "invalid_secure_on"),
+        ("wake_on_lan", {"peer": "https://192.0.2.9:8006"}, "invalid_peer"),
+        ("wake_on_lan", {"peer": "127.0.0.1"}, "invalid_peer"),
         ("ssh", {"user": "root", "port": 22}, "ssh_key_missing"),
         ("ssh", {"key_path": "/config/key", "port": 22}, "ssh_user_missing"),
         ("ssh", {"user": "root", "key_path": "/no/such/key", "port": 22}, "key_not_found"),
+        ("energy", {"watts_on": 40, "watts_asleep": 40}, "nothing_saved"),
     ],
 )
 async def test_a_wrong_value_opens_its_section_and_can_be_mended(

@@ -37,7 +37,9 @@ def game(entry: MockConfigEntry, vmid: int | None) -> GameBinding:
         (AuthenticationError("no such token"), "auth_error", False),
         (NetworkUnavailableError("no network"), "connection_error", False),
         (ApiError("not ready", status=500), "api_error", False),
+        (ApiError("the connection ended", status=0), "api_error", False),
         (ApiError("the connection ended", status=0), "api_error", True),
+        (HostTimeoutError("no answer"), "timeout_error", False),
         (HostTimeoutError("no answer"), "timeout_error", True),
     ],
 )
@@ -50,6 +52,7 @@ async def test_a_command_whose_answer_is_missing_is_told_from_one_that_was_refus
     sent: bool,
 ) -> None:
     await load()
+    error.sent = sent
     machines.fails("shut_down", error)
     with pytest.raises(GuardianPortError) as failed:
         await host(config_entry).shut_down()

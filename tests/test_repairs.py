@@ -18,10 +18,12 @@ from custom_components.cubeguardian.repairs import (
     async_raise_address_conflict,
     async_raise_certificate_changed,
     async_raise_missing_rights,
+    async_raise_storage_damaged,
     async_raise_unchecked,
+    async_raise_wake_failed,
 )
 from custom_components.cubeguardian.server_manager import MissingRight, TlsTrust
-from tests.flows import all_texts, check_texts, known_host, placeholders
+from tests.flows import MAC, all_texts, check_texts, known_host, placeholders
 from tests.lab.pve import LabPve
 from tests.lab.pve_record import Fault
 
@@ -57,6 +59,12 @@ async def repairs_ready(hass: HomeAssistant) -> None:
         ),
         ("unchecked_host", async_raise_unchecked, {}, True),
         ("address_conflict", async_raise_address_conflict, {}, False),
+        (
+            "wake_failed",
+            lambda hass, entry: async_raise_wake_failed(hass, entry, sent=True, pinged=False),
+            {"mac": MAC},
+            False,
+        ),
     ],
 )
 async def test_a_repair_names_its_host_and_goes_when_it_is_cleared(
@@ -191,6 +199,41 @@ async def test_a_host_that_cannot_be_checked_keeps_its_repair(
     ended = await _mend(hass, entry, "missing_rights")
     assert ended["reason"] == "check_failed"
     assert len(issue_registry.issues) == 1
+
+
+@pytest.mark.parametrize(
+    ("sent", "pinged", "text"),
+    [
+        (True, False, "wake_failed"),
+        (True, True, "wake_failed_ping"),
+        (False, False, "wake_failed_unsent"),
+    ],
+)
+async def test_failed_wakes_are_told_by_how_far_they_came_in_one_repair(
+    hass: HomeAssistant, issue_registry: ir.IssueRegistry, sent: bool, pinged: bool, text: str
+) -> None:
+    entry = known_host(hass)
+    async_raise_wake_failed(hass, entry, sent=not sent, pinged=False)
+    async_raise_wake_failed(hass, entry, sent=sent, pinged=pinged)
+    (issue,) = issue_registry.issues.values()
+    assert (issue.translation_key, issue.is_persistent) == (text, True)
+    for texts in all_texts("issues", text):
+        assert placeholders(texts) <= set(issue.translation_placeholders or {})
+
+
+async def test_damaged_storage_is_dismissed_by_confirming(
+    hass: HomeAssistant, issue_registry: ir.IssueRegistry
+) -> None:
+    entry = known_host(hass)
+    async_raise_storage_damaged(hass, entry)
+    form = await _mend(hass, entry, "storage_damaged")
+    assert (form["type"], form["step_id"]) == (FlowResultType.FORM, "confirm")
+    file = f".storage/cubeguardian.{entry.entry_id}.damaged"
+    assert form["description_placeholders"]["file"] == file
+    assert issue_registry.issues
+    done = await _go_on(hass, form)
+    assert done["type"] is FlowResultType.CREATE_ENTRY
+    assert not issue_registry.issues
 
 
 async def test_the_repair_of_a_host_that_was_removed_says_so(hass: HomeAssistant) -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.const import EVENT_STATE_CHANGED, Platform
-from homeassistant.core import HomeAssistant
+from homeassistant.core import Event, EventStateChangedData, HomeAssistant
 from homeassistant.helpers import entity_registry as er
 from homeassistant.util import dt as dt_util
 import pytest
@@ -16,10 +16,11 @@ from pytest_homeassistant_custom_component.common import (
 from syrupy.assertion import SnapshotAssertion
 
 from custom_components.cubeguardian.guardian import HOST, Caller
+from custom_components.cubeguardian.sensor_tables import PACE_SENSORS
 from custom_components.cubeguardian.server_manager import ApiError
 
 from .conftest import Load
-from .machines import NODE, OTHER_VMID, SURVIVAL, FakeMachines
+from .machines import BOOTED_AT, NODE, OTHER_VMID, SURVIVAL, FakeMachines
 from .portraits import attribute_of, portraits, state_of
 
 STATE = "sensor.attic_state"
@@ -28,6 +29,10 @@ CPU = "sensor.attic_cpu_load"
 GUESTS = "sensor.attic_running_guests"
 GAME_STATE = "sensor.survival_state"
 PLAYERS = "sensor.survival_players_online"
+READY_AT = "sensor.attic_ready_at"
+PROGRESS = "sensor.attic_progress"
+GAME_READY_AT = "sensor.survival_ready_at"
+GAME_PROGRESS = "sensor.survival_progress"
 SOMEBODY = Caller(name="Robin")
 
 
@@ -50,8 +55,10 @@ async def test_a_host_at_work_shows_what_it_does(
     load: Load,
     machines: FakeMachines,
     config_entry: MockConfigEntry,
+    freezer: FrozenDateTimeFactory,
     snapshot: SnapshotAssertion,
 ) -> None:
+    freezer.move_to(BOOTED_AT + timedelta(hours=2))
     machines.host_up()
     machines.game_up(SURVIVAL, "Alex", "Steve")
     await load(Platform.SENSOR)
@@ -227,3 +234,106 @@ async def test_memory_that_the_node_does_not_know_is_unknown(
     await load(Platform.SENSOR)
     await machines.seen()
     assert state_of(hass, "sensor.attic_memory_in_use") == "unknown"
+
+
+async def test_a_wake_shows_how_far_it_is_and_when_it_will_be_over(
+    hass: HomeAssistant,
+    load: Load,
+    machines: FakeMachines,
+    config_entry: MockConfigEntry,
+    freezer: FrozenDateTimeFactory,
+) -> None:
+    await load(Platform.SENSOR)
+    await machines.seen()
+    assert [state_of(hass, one) for one in (READY_AT, PROGRESS)] == ["unknown", "unknown"]
+    began = dt_util.utcnow().replace(microsecond=0)
+    freezer.move_to(began)
+    await config_entry.runtime_data.guardian.wake("01SURVIVAL", SOMEBODY)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert state_of(hass, READY_AT) == (began + timedelta(seconds=120)).isoformat()
+    assert state_of(hass, GAME_READY_AT) == (began + timedelta(seconds=180)).isoformat()
+    changes = async_capture_events(hass, EVENT_STATE_CHANGED)
+    for _ in range(20):
+        freezer.tick(timedelta(seconds=1))
+        await machines.glance()
+    assert _shown(changes, PROGRESS) == ["3", "7", "11", "15"]
+    assert _shown(changes, GAME_PROGRESS) == ["2", "5", "7", "10"]
+    assert {change.data["entity_id"] for change in changes} == {PROGRESS, GAME_PROGRESS}
+    machines.host_up()
+    freezer.tick(timedelta(seconds=1))
+    await machines.glance()
+    assert [state_of(hass, one) for one in (READY_AT, PROGRESS)] == ["unknown", "unknown"]
+    assert state_of(hass, GAME_READY_AT) == (began + timedelta(seconds=61)).isoformat()
+
+
+async def test_a_late_wake_is_promised_anew_every_ten_seconds_at_most(
+    hass: HomeAssistant,
+    load: Load,
+    machines: FakeMachines,
+    config_entry: MockConfigEntry,
+    freezer: FrozenDateTimeFactory,
+) -> None:
+    await load(Platform.SENSOR)
+    await machines.seen()
+    began = dt_util.utcnow().replace(microsecond=0)
+    freezer.move_to(began)
+    await config_entry.runtime_data.guardian.wake(HOST, SOMEBODY)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    changes = async_capture_events(hass, EVENT_STATE_CHANGED)
+    for _ in range(121):
+        freezer.tick(timedelta(seconds=1))
+        await machines.glance()
+    assert _shown(changes, READY_AT) == [
+        (began + timedelta(seconds=late)).isoformat() for late in (130, 140, 150)
+    ]
+
+
+async def test_a_stop_shows_its_progress_until_it_is_down(
+    hass: HomeAssistant,
+    load: Load,
+    machines: FakeMachines,
+    config_entry: MockConfigEntry,
+    freezer: FrozenDateTimeFactory,
+) -> None:
+    machines.host_up()
+    await load(Platform.SENSOR)
+    await machines.seen()
+    await config_entry.runtime_data.guardian.shut_down(HOST, SOMEBODY)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert [state_of(hass, one) for one in (READY_AT, PROGRESS)] == ["unknown", "0"]
+    freezer.tick(timedelta(seconds=30))
+    await machines.glance()
+    assert state_of(hass, PROGRESS) == "47"
+    machines.host_down()
+    for _ in range(2):
+        freezer.tick(timedelta(seconds=1))
+        await machines.glance()
+    assert state_of(hass, PROGRESS) == "unknown"
+    learned = config_entry.runtime_data.guardian.stored().learned
+    assert learned[HOST].to_dict()["stop"] == [pytest.approx(32, abs=1)]
+
+
+@pytest.mark.parametrize(
+    ("shown", "progress", "age", "news"),
+    [
+        (10, 11, 4.9, False),
+        (10, 11, 5, True),
+        (10, 10, 60, False),
+        (80, 0, 0, True),
+        (10, 11, -3600, True),
+    ],
+)
+def test_progress_is_written_every_five_seconds_at_most(
+    shown: int, progress: int, age: float, news: bool
+) -> None:
+    described = next(one for one in PACE_SENSORS if one.key == "progress")
+    assert described.is_news_fn(shown, progress, timedelta(seconds=age)) is news
+
+
+def _shown(changes: list[Event[EventStateChangedData]], entity_id: str) -> list[str]:
+    """Return the states that an entity went through."""
+    return [
+        change.data["new_state"].state
+        for change in changes
+        if change.data["entity_id"] == entity_id and change.data["new_state"]
+    ]

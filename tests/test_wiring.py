@@ -88,6 +88,7 @@ def test_the_other_ways_to_wake_and_to_reach_come_from_the_options() -> None:
                 "port": 40000,
                 "interface": "192.0.2.2",
                 "secure_on": "0a:0b:0c:0d:0e:0f",
+                "peer": "192.0.2.11",
             },
             "ssh": {
                 "user": "root",
@@ -100,7 +101,7 @@ def test_the_other_ways_to_wake_and_to_reach_come_from_the_options() -> None:
     )
     assert reach.wake_ports == (40000,)
     assert reach.source_address == "192.0.2.2"
-    assert reach.secure_on == "0a:0b:0c:0d:0e:0f"
+    assert (reach.secure_on, reach.peer) == ("0a:0b:0c:0d:0e:0f", "192.0.2.11")
     assert (reach.ssh_user, reach.ssh_key_path) == ("root", "/config/key")
     assert (reach.ssh_port, reach.ssh_host_key) == (2222, "ssh-ed25519 AAAA")
     assert not reach.ping

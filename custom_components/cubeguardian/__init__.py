@@ -8,7 +8,7 @@ from homeassistant.helpers.typing import ConfigType
 from .const import DOMAIN
 from .devices import async_register_devices
 from .following import async_follow
-from .repairs import async_clear_all
+from .repairs import async_clear_all, async_raise_storage_damaged
 from .runtime import CubeGuardianConfigEntry
 from .services import async_setup_services
 from .store import GuardianStore
@@ -34,6 +34,8 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
 async def async_setup_entry(hass: HomeAssistant, entry: CubeGuardianConfigEntry) -> bool:
     """Set up one host; it may well be asleep, so nothing here waits for the network."""
     entry.runtime_data = await async_wire(hass, entry)
+    if entry.runtime_data.store.damaged:
+        async_raise_storage_damaged(hass, entry)
     async_register_devices(hass, entry)
     # The guardian judges every look before the entities show it.
     async_follow(hass, entry)

@@ -28,6 +28,7 @@ CONF_BROADCAST: Final = "broadcast"
 CONF_WAKE_PORT: Final = "port"
 CONF_INTERFACE: Final = "interface"
 CONF_SECURE_ON: Final = "secure_on"
+CONF_PEER: Final = "peer"
 
 CONF_SSH: Final = "ssh"
 CONF_SSH_USER: Final = "user"
@@ -37,6 +38,14 @@ CONF_SSH_HOST_KEY: Final = "host_key"
 
 CONF_PROBING: Final = "probing"
 CONF_PING: Final = "ping"
+
+CONF_ENERGY: Final = "energy"
+CONF_WATTS_ON: Final = "watts_on"
+CONF_WATTS_ASLEEP: Final = "watts_asleep"
+CONF_POWER_SENSOR: Final = "power_sensor"
+DEFAULT_WATTS_ON: Final = 40.0
+DEFAULT_WATTS_ASLEEP: Final = 2.0
+HIGHEST_WATTS: Final = 10_000
 
 SUBENTRY_MINECRAFT_SERVER: Final = "minecraft_server"
 CONF_PUBLIC_ADDRESS: Final = "public_address"

@@ -12,6 +12,7 @@ from .const import (
     CONF_INTERFACE,
     CONF_MAC,
     CONF_NODE,
+    CONF_POWER_SENSOR,
     CONF_PUBLIC_ADDRESS,
     CONF_SECURE_ON,
     CONF_SSH_HOST_KEY,
@@ -23,6 +24,7 @@ from .const import (
 from .guardian import HOST, HoldUp, JournalEntry, ThingView
 from .observed import GameData, HostData
 from .runtime import CubeGuardianConfigEntry
+from .savings import SavingsMeter
 
 TO_REDACT: Final = {
     CONF_ADDRESS,
@@ -31,6 +33,7 @@ TO_REDACT: Final = {
     CONF_INTERFACE,
     CONF_MAC,
     CONF_NODE,
+    CONF_POWER_SENSOR,
     CONF_PUBLIC_ADDRESS,
     CONF_SECURE_ON,
     CONF_SSH_HOST_KEY,
@@ -68,6 +71,7 @@ async def async_get_config_entry_diagnostics(
             "watch": snapshot.watch.value,
             "next_wakeup": runtime.guardian.next_wakeup,
         },
+        "savings": _saved(runtime.savings),
         "host": {"decided": _decided(snapshot.host), "seen": _host_seen(runtime.host.data)},
         "game_servers": {
             numbers[game_id]: {
@@ -78,6 +82,18 @@ async def async_get_config_entry_diagnostics(
             for game_id, game in runtime.games.items()
         },
         "journal": [_journalled(one, numbers) for one in snapshot.journal[-JOURNAL_ENTRIES:]],
+    }
+
+
+def _saved(meter: SavingsMeter) -> dict[str, Any]:
+    """Return what sleep was counted, and by which watts."""
+    return {
+        "hours_asleep": meter.kept.asleep / 3600,
+        "kwh_saved": meter.kept.saved,
+        "asleep": meter.asleep,
+        "watts_running": meter.watts_running,
+        "watts_saved": meter.watts_saved,
+        "hours_measured": meter.kept.measured / 3600,
     }
 
 

@@ -15,10 +15,19 @@ def async_follow(hass: HomeAssistant, entry: CubeGuardianConfigEntry) -> None:
     mender = Mender(hass, entry)
 
     @callback
+    def count_sleep() -> None:
+        """Count the host's sleep; from time to time the totals are shown, and stored with it."""
+        worth_storing = runtime.savings.count(runtime.guardian.snapshot.host)
+        runtime.store.savings = runtime.savings.kept
+        if worth_storing:
+            entry.async_create_task(hass, runtime.decisions.async_save(), "cubeguardian savings")
+
+    @callback
     def host_seen() -> None:
         """Tell the guardian what the host showed, and offer mends."""
         if runtime.host.data.seen_at is not None:
             runtime.guardian.observe_host(host_sighting(runtime.host.data))
+        count_sleep()
         mender.async_consider()
         async_update_version(hass, entry)
 
@@ -32,6 +41,7 @@ def async_follow(hass: HomeAssistant, entry: CubeGuardianConfigEntry) -> None:
         for game in runtime.games.values():
             snapshot = runtime.guardian.snapshot
             game.async_follow(snapshot.host.presence, snapshot.watch)
+        count_sleep()
 
     entry.async_on_unload(runtime.host.async_add_listener(host_seen))
     for key in runtime.games:

@@ -6,21 +6,24 @@ from typing import Final
 from homeassistant.core import HomeAssistant, callback
 
 from .const import CONF_UNCHECKED, CONF_VMID
-from .guardian import ApiState, Event, EventKind
+from .guardian import HOST, ApiState, Event, EventKind, Phase
 from .repairs import (
     ADDRESS_CONFLICT,
     CERTIFICATE_CHANGED,
     MISSING_RIGHTS,
     UNCHECKED_HOST,
+    WAKE_FAILED,
     async_clear,
     async_raise_address_conflict,
     async_raise_certificate_changed,
     async_raise_missing_rights,
     async_raise_unchecked,
+    async_raise_wake_failed,
 )
 from .runtime import CubeGuardianConfigEntry
 from .server_manager import (
     CertificateError,
+    HostTimeoutError,
     PermissionDeniedError,
     ProxmoxAPI,
     ServerManagerError,
@@ -34,6 +37,8 @@ CAME_UP: Final = (
     EventKind.FOUND_RUNNING,
     EventKind.REBOOTED,
 )
+WOKE: Final = (EventKind.WOKEN, EventKind.WOKEN_LATE)
+FAILED_WAKES_TO_TELL: Final = 3
 
 
 class Mender:
@@ -78,8 +83,27 @@ class Mender:
             async_raise_address_conflict(self._hass, self._entry)
         elif event.kind in CAME_UP:
             async_clear(self._hass, self._entry, ADDRESS_CONFLICT)
+            if event.kind in WOKE and event.target == HOST:
+                async_clear(self._hass, self._entry, WAKE_FAILED)
+        elif event.kind is EventKind.WAKE_FAILED and event.target == HOST:
+            self._wake_failed(event)
         elif proxmox and event.placeholders.get("code") == PermissionDeniedError.code:
             self._check_soon(proxmox)
+
+    def _wake_failed(self, event: Event) -> None:
+        """Raise the repair once waking has failed so often in a row, counted in the journal."""
+        failures = 0
+        for entry in reversed(self._entry.runtime_data.guardian.snapshot.journal):
+            if entry.target == HOST and entry.kind in WOKE:
+                break
+            failures += entry.target == HOST and entry.kind == EventKind.WAKE_FAILED
+        if failures >= FAILED_WAKES_TO_TELL:
+            async_raise_wake_failed(
+                self._hass,
+                self._entry,
+                sent=event.placeholders["code"] == HostTimeoutError.code,
+                pinged=event.placeholders["phase"] == Phase.PING,
+            )
 
     def _check_soon(self, proxmox: ProxmoxAPI) -> None:
         """Compare the token's rights with what is needed."""

@@ -6,11 +6,14 @@ import os
 from pathlib import Path
 from typing import Any, Final
 
+from homeassistant.components.sensor import DOMAIN as SENSOR, SensorDeviceClass
 from homeassistant.config_entries import ConfigFlowResult, OptionsFlow
-from homeassistant.const import CONF_HOST
+from homeassistant.const import CONF_HOST, UnitOfPower
 from homeassistant.data_entry_flow import section
 from homeassistant.helpers.selector import (
     BooleanSelector,
+    EntitySelector,
+    EntitySelectorConfig,
     NumberSelector,
     NumberSelectorConfig,
     NumberSelectorMode,
@@ -22,9 +25,13 @@ import voluptuous as vol
 
 from .const import (
     CONF_BROADCAST,
+    CONF_ENERGY,
     CONF_INTERFACE,
     CONF_MAC,
+    CONF_NODE,
+    CONF_PEER,
     CONF_PING,
+    CONF_POWER_SENSOR,
     CONF_PROBING,
     CONF_SECURE_ON,
     CONF_SSH,
@@ -34,14 +41,20 @@ from .const import (
     CONF_SSH_USER,
     CONF_STOP_MINUTES,
     CONF_TIMEOUTS,
+    CONF_TOKEN_ID,
     CONF_WAKE_MINUTES,
     CONF_WAKE_ON_LAN,
     CONF_WAKE_PORT,
+    CONF_WATTS_ASLEEP,
+    CONF_WATTS_ON,
     DEFAULT_SSH_PORT,
     DEFAULT_STOP_MINUTES,
     DEFAULT_WAKE_MINUTES,
+    DEFAULT_WATTS_ASLEEP,
+    DEFAULT_WATTS_ON,
+    HIGHEST_WATTS,
 )
-from .flow_input import broadcast_list, valid_ip, valid_secure_on
+from .flow_input import broadcast_list, read_host, valid_ip, valid_secure_on
 from .server_manager import PresentedHostKey, ServerManagerError, SSHManager
 
 _LOGGER = logging.getLogger(__name__)
@@ -59,6 +72,18 @@ def _number(smallest: int, largest: int, unit: str | None = None) -> vol.All[Any
 
 PORT: Final = _number(1, 65535)
 MINUTES: Final = _number(1, 60, "min")
+WATTS: Final = NumberSelector(
+    NumberSelectorConfig(
+        min=0,
+        max=HIGHEST_WATTS,
+        step=0.1,
+        mode=NumberSelectorMode.BOX,
+        unit_of_measurement=UnitOfPower.WATT,
+    )
+)
+POWER_SENSOR: Final = EntitySelector(
+    EntitySelectorConfig(domain=SENSOR, device_class=SensorDeviceClass.POWER)
+)
 PASSWORD: Final = TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD))
 
 SECTIONS: Final[dict[str, dict[vol.Marker, Any]]] = {
@@ -71,6 +96,7 @@ SECTIONS: Final[dict[str, dict[vol.Marker, Any]]] = {
         vol.Optional(CONF_WAKE_PORT): PORT,
         vol.Optional(CONF_INTERFACE): TextSelector(),
         vol.Optional(CONF_SECURE_ON): PASSWORD,
+        vol.Optional(CONF_PEER): TextSelector(),
     },
     CONF_SSH: {
         vol.Optional(CONF_SSH_USER): TextSelector(),
@@ -78,6 +104,11 @@ SECTIONS: Final[dict[str, dict[vol.Marker, Any]]] = {
         vol.Required(CONF_SSH_PORT, default=DEFAULT_SSH_PORT): PORT,
     },
     CONF_PROBING: {vol.Required(CONF_PING, default=True): BooleanSelector()},
+    CONF_ENERGY: {
+        vol.Required(CONF_WATTS_ON, default=DEFAULT_WATTS_ON): WATTS,
+        vol.Required(CONF_WATTS_ASLEEP, default=DEFAULT_WATTS_ASLEEP): WATTS,
+        vol.Optional(CONF_POWER_SENSOR): POWER_SENSOR,
+    },
 }
 
 
@@ -171,10 +202,10 @@ class CubeGuardianOptionsFlow(OptionsFlow):
     async def _errors(self, typed: dict[str, dict[str, Any]]) -> dict[str, str]:
         """Return what is wrong, by section: the interface shows no error at a field inside one."""
         found = {
-            CONF_WAKE_ON_LAN: _wake_error(
-                typed[CONF_WAKE_ON_LAN], self.config_entry.data[CONF_MAC]
-            ),
+            CONF_WAKE_ON_LAN: _wake_error(typed[CONF_WAKE_ON_LAN], self.config_entry.data[CONF_MAC])
+            or _peer_error(typed[CONF_WAKE_ON_LAN], self.config_entry.data),
             CONF_SSH: await self._ssh_error(typed[CONF_SSH]),
+            CONF_ENERGY: _energy_error(typed[CONF_ENERGY]),
         }
         return {name: key for name, key in found.items() if key is not None}
 
@@ -228,6 +259,23 @@ def _wake_error(wake: dict[str, Any], mac: str) -> str | None:
     if CONF_SECURE_ON in wake and not valid_secure_on(mac, wake[CONF_SECURE_ON]):
         return "invalid_secure_on"
     return None
+
+
+def _peer_error(wake: dict[str, Any], data: Mapping[str, Any]) -> str | None:
+    """Return what is wrong with the cluster peer; its address is brought into its normal form."""
+    if CONF_PEER not in wake:
+        return None
+    peer = read_host(wake[CONF_PEER])
+    if peer is None or peer == data[CONF_HOST]:
+        return "invalid_peer"
+    wake[CONF_PEER] = peer
+    return None if data.get(CONF_TOKEN_ID) and data.get(CONF_NODE) else "peer_needs_token"
+
+
+def _energy_error(energy: Mapping[str, Any]) -> str | None:
+    """Return what is wrong with the energy section."""
+    sleeps_for_less = energy[CONF_WATTS_ASLEEP] < energy[CONF_WATTS_ON]
+    return None if sleeps_for_less else "nothing_saved"
 
 
 def _key_error(path: Path) -> str | None:

@@ -15,8 +15,6 @@ from .guardian import (
 )
 from .observed import GameData, HostData
 from .server_manager import (
-    ApiError,
-    HostTimeoutError,
     InvalidInputError,
     ServerManager,
     ServerManagerError,
@@ -122,13 +120,9 @@ def _seen_at(data: HostData | GameData) -> datetime:
 async def _translated(call: Awaitable[Any]) -> None:
     """Await `call` and turn its typed error into the guardian's.
 
-    A connection that ended, or stayed silent, after the command went out leaves open whether it
-    was heard: what is seen then decides.
+    Whether a command without an answer was heard is open: what is seen then decides.
     """
     try:
         await call
     except ServerManagerError as err:
-        unanswered = isinstance(err, HostTimeoutError) or (
-            isinstance(err, ApiError) and err.status == 0
-        )
-        raise GuardianPortError(err.code, str(err), sent=unanswered) from err
+        raise GuardianPortError(err.code, str(err), sent=err.sent) from err

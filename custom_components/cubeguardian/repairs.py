@@ -3,13 +3,18 @@
 from collections.abc import Sequence
 from typing import Any, Final, override
 
-from homeassistant.components.repairs import RepairsFlow, RepairsFlowContext, RepairsFlowResult
+from homeassistant.components.repairs import (
+    ConfirmRepairFlow,
+    RepairsFlow,
+    RepairsFlowContext,
+    RepairsFlowResult,
+)
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_HOST
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
 
-from .const import CONF_TOKEN_SECRET, DOMAIN
+from .const import CONF_MAC, CONF_TOKEN_SECRET, DOMAIN
 from .flow_checks import HostChecks, colon_hex
 from .flow_steps import HostSteps
 from .server_manager import MissingRight
@@ -18,7 +23,18 @@ CERTIFICATE_CHANGED: Final = "certificate_changed"
 MISSING_RIGHTS: Final = "missing_rights"
 UNCHECKED_HOST: Final = "unchecked_host"
 ADDRESS_CONFLICT: Final = "address_conflict"
-KINDS: Final = (CERTIFICATE_CHANGED, MISSING_RIGHTS, UNCHECKED_HOST, ADDRESS_CONFLICT)
+STORAGE_DAMAGED: Final = "storage_damaged"
+WAKE_FAILED: Final = "wake_failed"
+WAKE_FAILED_PING: Final = "wake_failed_ping"
+WAKE_FAILED_UNSENT: Final = "wake_failed_unsent"
+KINDS: Final = (
+    CERTIFICATE_CHANGED,
+    MISSING_RIGHTS,
+    UNCHECKED_HOST,
+    ADDRESS_CONFLICT,
+    STORAGE_DAMAGED,
+    WAKE_FAILED,
+)
 
 
 @callback
@@ -51,6 +67,30 @@ def async_raise_address_conflict(hass: HomeAssistant, entry: ConfigEntry[Any]) -
 
 
 @callback
+def async_raise_storage_damaged(hass: HomeAssistant, entry: ConfigEntry[Any]) -> None:
+    """Say that what was stored could not be read, and where it is now."""
+    file = f".storage/{DOMAIN}.{entry.entry_id}.damaged"
+    _raise(hass, entry, STORAGE_DAMAGED, persistent=True, file=file)
+
+
+@callback
+def async_raise_wake_failed(
+    hass: HomeAssistant, entry: ConfigEntry[Any], *, sent: bool, pinged: bool
+) -> None:
+    """Say how far waking comes, time after time, and what to look at."""
+    told = WAKE_FAILED_PING if pinged else WAKE_FAILED
+    _raise(
+        hass,
+        entry,
+        WAKE_FAILED,
+        told=told if sent else WAKE_FAILED_UNSENT,
+        fixable=False,
+        persistent=True,
+        mac=entry.data[CONF_MAC],
+    )
+
+
+@callback
 def async_clear(hass: HomeAssistant, entry: ConfigEntry[Any], kind: str) -> None:
     """Take a repair back that is no longer needed."""
     ir.async_delete_issue(hass, DOMAIN, _issue_id(entry, kind))
@@ -73,10 +113,12 @@ def _raise(
     entry: ConfigEntry[Any],
     kind: str,
     *,
+    told: str | None = None,
     fixable: bool = True,
+    persistent: bool = False,
     **placeholders: str,
 ) -> None:
-    """Create or renew a repair; `placeholders` go into its texts."""
+    """Create or renew a repair; `placeholders` go into its texts, those of `told`."""
     shown = {"name": entry.title, "host": entry.data[CONF_HOST], **placeholders}
     ir.async_create_issue(
         hass,
@@ -84,8 +126,9 @@ def _raise(
         _issue_id(entry, kind),
         data={"entry_id": entry.entry_id, "kind": kind, **shown},
         is_fixable=fixable,
+        is_persistent=persistent,
         severity=ir.IssueSeverity.WARNING,
-        translation_key=kind,
+        translation_key=told or kind,
         translation_placeholders=shown,
     )
 
@@ -142,4 +185,5 @@ async def async_create_fix_flow(
     """Return the flow that mends a repair."""
     shown = {key: str(value) for key, value in (data or {}).items()}
     entry = hass.config_entries.async_get_entry(shown.pop("entry_id", ""))
-    return HostRepairFlow(entry, shown.pop("kind", ""), shown)
+    kind = shown.pop("kind", "")
+    return ConfirmRepairFlow() if kind == STORAGE_DAMAGED else HostRepairFlow(entry, kind, shown)

@@ -6,6 +6,7 @@ from homeassistant.config_entries import ConfigEntry
 
 from .coordinator import GuardianCoordinator, HostCoordinator, MinecraftCoordinator
 from .guardian import Guardian
+from .savings import SavingsMeter
 from .server_manager import ServerManager
 from .store import GuardianStore
 
@@ -20,6 +21,7 @@ class RuntimeData:
     host: HostCoordinator
     games: dict[str, MinecraftCoordinator]
     decisions: GuardianCoordinator
+    savings: SavingsMeter
 
 
 type CubeGuardianConfigEntry = ConfigEntry[RuntimeData]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from homeassistant.components.sensor import (
@@ -19,6 +19,8 @@ from .observed import GameData, HostData
 from .server_manager import Guest, MinecraftStatus, NodeStatus
 
 DEGRADED: Final = "degraded"
+READY_AT_STEP: Final = timedelta(seconds=10)
+PROGRESS_PAUSE: Final = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +29,18 @@ class ViewDescription(SensorEntityDescription):
 
     value_fn: Callable[[ThingView], StateType | datetime]
     attributes_fn: Callable[[ThingView], dict[str, Any] | None] = lambda view: None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PaceDescription[ValueT: (int, datetime)](SensorEntityDescription):
+    """Describe a sensor that moves with the clock.
+
+    `is_news_fn` says whether a value is worth writing, given the one that is shown and for how
+    long it has been; appearing and disappearing always are.
+    """
+
+    value_fn: Callable[[ThingView, datetime], ValueT | None]
+    is_news_fn: Callable[[ValueT, ValueT, timedelta], bool]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +76,19 @@ def _explanation(view: ThingView) -> dict[str, Any]:
 def _game_state(view: ThingView) -> str:
     """Tell a game server that has fallen silent from one that runs."""
     return DEGRADED if view.degraded and view.state is State.RUNNING else view.state.value
+
+
+def _has_moved(shown: datetime, ready_at: datetime, age: timedelta) -> bool:
+    return abs(ready_at - shown) >= READY_AT_STEP
+
+
+def _has_grown(shown: int, progress: int, age: timedelta) -> bool:
+    """Hold growth back for a while; less than before is the start of something else.
+
+    A negative age means that the clock was set back.
+    """
+    due = not timedelta(0) <= age < PROGRESS_PAUSE
+    return progress < shown or (progress > shown and due)
 
 
 def _node(value: Callable[[NodeStatus], StateType | datetime]) -> _Reader[HostData]:
@@ -125,6 +152,22 @@ GAME_VIEW_SENSORS: Final = (
         options=[*(state.value for state in State), DEGRADED],
         value_fn=_game_state,
         attributes_fn=_explanation,
+    ),
+)
+PACE_SENSORS: Final = (
+    PaceDescription[datetime](
+        key="ready_at",
+        translation_key="ready_at",
+        device_class=SensorDeviceClass.TIMESTAMP,
+        value_fn=lambda view, now: view.ready_at(now),
+        is_news_fn=_has_moved,
+    ),
+    PaceDescription[int](
+        key="progress",
+        translation_key="progress",
+        native_unit_of_measurement=PERCENTAGE,
+        value_fn=lambda view, now: view.progress(now),
+        is_news_fn=_has_grown,
     ),
 )
 HOST_SENSORS: Final = (

@@ -19,6 +19,7 @@ import voluptuous as vol
 
 from .callers import async_caller
 from .const import CONF_EDITION, CONF_MAC, DOMAIN, OFFERED_MODES
+from .diagnose import async_diagnose
 from .guardian import HOST, Caller, Mode
 from .helpers import translate_errors
 from .server_manager import Edition, OperationResult, ServerManager, report, succeeded
@@ -155,6 +156,11 @@ async def _get_journal(call: ServiceCall) -> Mapping[str, Any]:
     }
 
 
+async def _diagnose(call: ServiceCall) -> OperationResult:
+    """Run every check on a host and its game servers."""
+    return await async_diagnose(call.hass, async_host(call))
+
+
 async def _by(call: ServiceCall) -> Caller:
     """Return who called."""
     return await async_caller(call.hass, call.context)
@@ -256,5 +262,6 @@ ACTIONS: Final = (
         fields={},
         response=SupportsResponse.ONLY,
     ),
+    Action(name="diagnose", handler=_diagnose, fields={}, response=SupportsResponse.ONLY),
     Action(name="get_journal", handler=_get_journal, fields={}, response=SupportsResponse.ONLY),
 )

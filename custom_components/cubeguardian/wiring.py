@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from ipaddress import IPv4Address, IPv4Interface
 import logging
+import time
 from typing import Any
 
 from homeassistant.components import network
@@ -18,6 +19,7 @@ from .const import (
     CONF_INTERFACE,
     CONF_MAC,
     CONF_NODE,
+    CONF_PEER,
     CONF_PING,
     CONF_PROBING,
     CONF_SECURE_ON,
@@ -45,6 +47,7 @@ from .coordinator import GuardianCoordinator, HostCoordinator, MinecraftCoordina
 from .guardian import Guardian, Settings
 from .ports import GameBinding, HostBinding
 from .runtime import CubeGuardianConfigEntry, RuntimeData
+from .savings import Rates, Savings, SavingsMeter, async_power
 from .server_manager import Edition, ServerManager
 from .store import GuardianStore
 
@@ -92,6 +95,20 @@ async def async_wire(hass: HomeAssistant, entry: CubeGuardianConfigEntry) -> Run
         host=host,
         games=games,
         decisions=GuardianCoordinator(hass, entry, guardian, store),
+        savings=_savings_meter(hass, entry, store.savings),
+    )
+
+
+def _savings_meter(
+    hass: HomeAssistant, entry: CubeGuardianConfigEntry, kept: Savings
+) -> SavingsMeter:
+    """Build what counts the host's sleep."""
+    rates = Rates.from_options(entry.options)
+    return SavingsMeter(
+        kept,
+        rates,
+        power=lambda: async_power(hass, rates.power_sensor),
+        monotonic=time.monotonic,
     )
 
 
@@ -131,6 +148,7 @@ def manager_config(
             "ports": [port] if port else list(DEFAULT_WAKE_PORTS),
             "source_address": wake.get(CONF_INTERFACE) or None,
             "secure_on": wake.get(CONF_SECURE_ON) or None,
+            "peer": wake.get(CONF_PEER) or None,
         },
     }
 

@@ -933,3 +933,38 @@ async def test_what_was_never_seen_is_found_silently_even_after_a_reload() -> No
     world.reload()
     assert world.guardian.stored() == StoredGuardian.from_dict(world.guardian.stored().to_dict())
     assert world.view.state is State.RUNNING
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_a_cancelled_caller_does_not_keep_the_command_from_going_out(fails: bool) -> None:
+    world = await World().awake()
+    world.host.gates["shut_down"] = gate = asyncio.Event()
+    if fails:
+        world.host.fails["shut_down"] = GuardianPortError("permission_error")
+    caller = asyncio.create_task(world.guardian.shut_down(HOST, HOME))
+    while "shut_down" not in world.host.asked:
+        await asyncio.sleep(0)
+    caller.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    assert world.view.state is State.STOPPING
+    gate.set()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert (world.host.done[-1] == "shut_down") is not fails
+    assert world.view.state is (State.FAILED if fails else State.STOPPING)
+
+
+async def test_a_cancelled_caller_of_a_wake_leaves_it_to_the_next_one() -> None:
+    world = await World().asleep()
+    world.host.gates["wake"] = gate = asyncio.Event()
+    first = asyncio.create_task(world.guardian.wake(HOST, HOME))
+    await asyncio.sleep(0)
+    first.cancel()
+    second = asyncio.create_task(world.guardian.wake(HOST, ADMIN))
+    await asyncio.sleep(0)
+    assert not second.done()
+    gate.set()
+    await second
+    assert world.host.asked == ["wake"]
+    assert world.view.state is State.WAKING

@@ -7,6 +7,7 @@ import pytest
 
 from custom_components.cubeguardian.guardian.journal import JournalEntry
 from custom_components.cubeguardian.guardian.observation import Presence
+from custom_components.cubeguardian.guardian.pace import Learned, Leg
 from custom_components.cubeguardian.guardian.safety import HoldUp, HoldUpKey
 from custom_components.cubeguardian.guardian.snapshot import (
     Mode,
@@ -54,8 +55,16 @@ def test_everything_stored_survives_json() -> None:
         mode=Mode.MAINTENANCE,
         mode_reason="new disks",
         journal=(JournalEntry(at=START, kind="woken", target="host"),),
+        learned={"host": Learned({Leg.PACKET_TO_API: (61.0, 58.5)}), "survival": Learned()},
     )
     assert StoredGuardian.from_dict(json.loads(json.dumps(stored.to_dict()))) == stored
+
+
+def test_what_the_first_version_stored_is_read_and_had_learned_nothing() -> None:
+    stored = StoredGuardian(host=FULL, mode=Mode.MAINTENANCE, mode_reason="new disks")
+    first = {**stored.to_dict(), "version": 1}
+    del first["learned"]
+    assert StoredGuardian.from_dict(first) == stored
 
 
 def test_a_look_under_way_is_not_stored() -> None:
@@ -69,8 +78,8 @@ def test_a_short_record_is_enough() -> None:
 
 
 def test_what_another_version_stored_is_not_read() -> None:
-    with pytest.raises(ValueError, match="another version: 2"):
-        StoredGuardian.from_dict({"version": 2})
+    with pytest.raises(ValueError, match="another version: 3"):
+        StoredGuardian.from_dict({"version": 3})
 
 
 @pytest.mark.parametrize(

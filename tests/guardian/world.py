@@ -58,6 +58,7 @@ class HostMachine:
     gates: dict[str, asyncio.Event] = field(default_factory=dict)
     seen_before: timedelta = timedelta(0)
     asked: list[str] = field(default_factory=list)
+    done: list[str] = field(default_factory=list)
 
     def appear(self) -> None:
         self.ping = self.port = True
@@ -90,6 +91,7 @@ class HostMachine:
             await gate.wait()
         if error := self.fails.get(what):
             raise error
+        self.done.append(what)
 
     async def wake(self) -> None:
         await self._do("wake")

@@ -26,6 +26,7 @@ class AnsweringPve(FakePve):  # type: ignore[misc]
         super().__init__(host=host, port=port)
         self.cpu = 0.0625
         self.state_in_list = "online"
+        self.clock_error = 0.0
         self.wakeonlan: str | None = None
         self.peer_nics: dict[str, tuple[str, str, int]] = {}
         self.booted_at: float | None = None
@@ -43,7 +44,12 @@ class AnsweringPve(FakePve):  # type: ignore[misc]
             ("POST", f"{node}/wakeonlan", self._wake_peer),
             ("GET", f"{node}/certificates/info", self._certificates),
             ("GET", f"{node}/config", self._config),
+            ("GET", f"{node}/time", self._time),
         ]
+
+    async def _time(self, _values: dict[str, Any], _user: str) -> dict[str, Any]:
+        now = int(time.time() + self.clock_error)
+        return {"time": now, "localtime": now, "timezone": "Etc/UTC"}
 
     async def _certificates(self, _values: dict[str, Any], _user: str) -> list[dict[str, Any]]:
         return self.certificates.info()

@@ -12,8 +12,10 @@ import pytest
 
 from custom_components.cubeguardian.server_manager import (
     ApiError,
+    HostTimeoutError,
     PermissionDeniedError,
     ProxmoxAPI,
+    ServerManagerError,
     TlsTrust,
     proxmox_http,
 )
@@ -126,8 +128,62 @@ async def test_a_command_cut_off_after_it_was_sent_is_unknown_and_not_repeated(
     async with answering(tmp_path, hang_up) as api:
         with pytest.raises(ApiError) as unknown:
             await api.shutdown()
-    assert unknown.value.status == 0
+    assert (unknown.value.status, unknown.value.sent) == (0, True)
     assert heard == ["close"]
+
+
+async def test_a_command_that_was_heard_and_never_answered_is_unknown(tmp_path: Path) -> None:
+    let_go = asyncio.Event()
+
+    async def hang(_: web.BaseRequest) -> web.Response:
+        await let_go.wait()
+        return web.Response()
+
+    async with answering(tmp_path, hang) as api:
+        with pytest.raises(HostTimeoutError) as silent:
+            await api.shutdown(timeout=0.5)
+        assert silent.value.sent
+        with pytest.raises(HostTimeoutError) as unread:
+            await api.start_guest(101, timeout=0.5)
+        assert not unread.value.sent
+        let_go.set()
+
+
+@pytest.mark.parametrize("status", [401, 403, 500])
+async def test_a_command_that_was_refused_is_not_unknown(tmp_path: Path, status: int) -> None:
+    async with answering(tmp_path, lambda _: web.Response(status=status)) as api:
+        with pytest.raises(ServerManagerError) as refused:
+            await api.shutdown()
+    assert not refused.value.sent
+
+
+@pytest.mark.parametrize("hangs_up", [True, False])
+async def test_a_command_that_never_left_is_not_unknown(hangs_up: bool) -> None:
+    let_go = asyncio.Event()
+
+    async def never_greet(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if not hangs_up:
+            await let_go.wait()
+        writer.close()
+
+    server = await asyncio.start_server(never_greet, "127.0.0.1", 0)
+    api = ProxmoxAPI(
+        LOGGER,
+        session=None,
+        host="127.0.0.1",
+        port=server.sockets[0].getsockname()[1],
+        token_id=TOKEN_ID,
+        token_secret=TOKEN_SECRET,
+        trust=TlsTrust(),
+        node="pve",
+    )
+    with pytest.raises(ServerManagerError) as unsent:
+        await api.shutdown(timeout=0.5)
+    let_go.set()
+    server.close()
+    await server.wait_closed()
+    assert isinstance(unsent.value, HostTimeoutError) is not hangs_up
+    assert not unsent.value.sent
 
 
 async def test_a_denial_without_details_is_still_a_denial(tmp_path: Path) -> None:

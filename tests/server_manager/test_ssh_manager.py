@@ -201,8 +201,23 @@ async def test_a_host_that_is_down_or_silent_is_told_apart(
     with pytest.raises(HostConnectionError):
         await shut_down(manager, host, port=closed_port())
     host.hangs = True
-    with pytest.raises(HostTimeoutError):
+    with pytest.raises(HostTimeoutError) as silent:
         await shut_down(manager, host, timeout=0.5)
+    assert silent.value.sent
+
+
+async def test_a_command_that_found_nobody_to_log_in_to_was_never_sent(
+    host: SshHost, manager: SSHManager
+) -> None:
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(say_nothing, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(HostTimeoutError) as unsent:
+            await shut_down(manager, host, port=port, timeout=0.3)
+    assert not unsent.value.sent
 
 
 async def test_something_else_on_the_port_is_an_ssh_error(manager: SSHManager) -> None:

@@ -246,3 +246,19 @@ def fail_for(monkeypatch: pytest.MonkeyPatch, address: str, number: int) -> None
         await original(self, packet, destination)
 
     monkeypatch.setattr(wake_on_lan._Sockets, "send", send)
+
+
+@pytest.mark.parametrize(
+    ("address", "source", "way"),
+    [
+        ("127.0.0.1", None, True),
+        ("127.255.255.255", None, True),
+        ("::1", None, True),
+        ("127.0.0.1", "203.0.113.9", False),
+        ("attic.lab", None, True),
+    ],
+)
+def test_the_way_of_a_packet_is_known_without_sending_one(
+    address: str, source: str | None, way: bool
+) -> None:
+    assert WakeOnLANManager(LOGGER).has_way(address, source) is way

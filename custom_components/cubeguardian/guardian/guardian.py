@@ -9,14 +9,16 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, NoReturn
 
+from .errands import Errands
 from .journal import Journal, JournalEntry, entry_of
 from .lifecycle import begin, step
-from .looking import Look, Looker
+from .looking import Look, Looker, needs_look
 from .moment import refusal
 from .observation import GameSighting, HostSighting
+from .pace_keeper import PaceKeeper
 from .ports import GamePort, GuardianPortError, HostPort, RefusalReason, Refused
 from .safety import HOST
-from .snapshot import Mode, Snapshot, StoredGuardian
+from .snapshot import Mode, Snapshot, StoredGuardian, ThingView
 from .status import (
     Caller,
     Command,
@@ -25,11 +27,9 @@ from .status import (
     Effect,
     Event,
     Failure,
-    Origin,
     Role,
     Settings,
     State,
-    Status,
 )
 from .things import Tracked, TrackedGame, TrackedHost, watch
 
@@ -37,7 +37,6 @@ type Clock = Callable[[], datetime]
 type Spawn = Callable[[Coroutine[Any, Any, None], str], object]
 
 MODE_CHANGED = "mode_changed"
-_LOOK_BEFORE = frozenset({State.RUNNING, State.COUNTDOWN, State.FAILED})
 
 
 class Guardian:
@@ -82,8 +81,10 @@ class Guardian:
         self._mode = stored.mode if stored else Mode.MANUAL
         self._mode_reason = stored.mode_reason if stored else ""
         self._journal = Journal(stored.journal if stored else ())
+        self._pace = PaceKeeper((HOST, *games), stored.learned if stored else {})
         self._listeners: list[tuple[Callable[[], None], Callable[[Event], None]]] = []
         self._untold: list[Event] = []
+        self._errands = Errands()
         self._shown = self._show(now)
         self._looker = Looker(
             host=self._host,
@@ -116,6 +117,7 @@ class Guardian:
             mode=self._mode,
             mode_reason=self._mode_reason,
             journal=self._journal.entries,
+            learned=self._pace.learned,
         )
 
     def subscribe(
@@ -251,7 +253,7 @@ class Guardian:
         """
         self._allow(thing, command)
         look = None
-        if _needs_look(thing.status, command):
+        if needs_look(thing.status, command):
             wishes = thing.wishes
             look = await self._looker.look(thing, command.at)
             if thing.wishes != wishes:
@@ -286,6 +288,7 @@ class Guardian:
         if failure is not None:
             observation = replace(observation, failure=failure)
         transition = step(thing.status, observation, Demand(command=command), thing.settings, now)
+        self._pace.observe(thing.target, thing.status, transition, observation.presence, now)
         thing.status = transition.status
         for event in transition.events:
             self._record(thing, event, now)
@@ -334,7 +337,14 @@ class Guardian:
         self._settle()
 
     async def _carry_out_all(self, thing: Tracked, effects: tuple[Effect, ...]) -> None:
-        """Carry out what a command came to; its caller hears of a failure."""
+        """Carry out what a command came to; its caller hears of a failure.
+
+        The state has changed already: a cancelled caller must not keep the effect from going out.
+        """
+        if effects:
+            await self._errands.run(self._carry_out_each(thing, effects))
+
+    async def _carry_out_each(self, thing: Tracked, effects: tuple[Effect, ...]) -> None:
         for effect in effects:
             await self._carry_out(thing, effect, first=True)
 
@@ -367,19 +377,15 @@ class Guardian:
         if error is not None and thing.status.state is State.FAILED:
             raise GuardianPortError(error.code, str(error))
 
+    def _view(self, thing: Tracked, now: datetime) -> ThingView:
+        return replace(thing.view(now), estimate=self._pace.estimate(thing.target))
+
     def _show(self, now: datetime) -> Snapshot:
         return Snapshot(
-            host=self._host.view(now),
-            games={game_id: game.view(now) for game_id, game in self._games.items()},
+            host=self._view(self._host, now),
+            games={game_id: self._view(game, now) for game_id, game in self._games.items()},
             mode=self._mode,
             mode_reason=self._mode_reason,
             watch=watch(self._host, self._games.values(), now),
             journal=self._journal.entries,
         )
-
-
-def _needs_look(status: Status, command: Command) -> bool:
-    """Tell whether this command may shut something down at once."""
-    if command.kind is CommandKind.STOP and command.delay:
-        return False
-    return status.state in _LOOK_BEFORE or status.origin is not Origin.LIVE

@@ -8,8 +8,10 @@ from datetime import datetime
 from .observation import GameSighting, HostSighting
 from .ports import GuardianPortError
 from .safety import HoldUp, LookedGame, hold_ups
-from .status import State
+from .status import Command, CommandKind, Origin, State, Status
 from .things import Tracked, TrackedGame, TrackedHost
+
+_LOOK_BEFORE = frozenset({State.RUNNING, State.COUNTDOWN, State.FAILED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,3 +91,10 @@ def _joined_since(game: TrackedGame, looked: GameSighting) -> GameSighting | Non
 def _has_answered(game: TrackedGame) -> bool:
     """Say whether somebody may be playing on it although it is silent now."""
     return game.status.state in {State.RUNNING, State.COUNTDOWN}
+
+
+def needs_look(status: Status, command: Command) -> bool:
+    """Tell whether this command may shut something down at once."""
+    if command.kind is CommandKind.STOP and command.delay:
+        return False
+    return status.state in _LOOK_BEFORE or status.origin is not Origin.LIVE

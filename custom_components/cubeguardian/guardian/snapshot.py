@@ -8,10 +8,11 @@ from typing import Any
 
 from .journal import Journal, JournalEntry
 from .observation import Presence
+from .pace import Estimate, Learned
 from .safety import HoldUp
 from .status import Cause, Phase, State, Status, Then
 
-STORED_VERSION = 1
+STORED_VERSION = 2
 
 
 class Mode(StrEnum):
@@ -52,11 +53,22 @@ class ThingView:
     degraded: bool = False
     players_online: int | None = None
     players: tuple[str, ...] = ()
+    estimate: Estimate | None = None
 
     @property
     def shutdown_at(self) -> datetime | None:
         """Give the announced instant of a shutdown; None outside a countdown and while held."""
         return self.deadline if self.state is State.COUNTDOWN else None
+
+    def ready_at(self, now: datetime) -> datetime | None:
+        """Give when it should be up; None where it is not waking."""
+        if self.estimate is None or self.state is not State.WAKING:
+            return None
+        return self.estimate.ready_at(now)
+
+    def progress(self, now: datetime) -> int | None:
+        """Give how far a wake or a stop is, in percent below 100; None where neither is."""
+        return None if self.estimate is None else int(self.estimate.progress(now))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +92,7 @@ class StoredGuardian:
     mode: Mode = Mode.MANUAL
     mode_reason: str = ""
     journal: tuple[JournalEntry, ...] = ()
+    learned: Mapping[str, Learned] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Give it as plain JSON."""
@@ -90,21 +103,32 @@ class StoredGuardian:
             "mode": self.mode.value,
             "mode_reason": self.mode_reason,
             "journal": Journal(self.journal).to_list(),
+            "learned": {target: learned.to_dict() for target, learned in self.learned.items()},
         }
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> StoredGuardian:
         """Read it back; ValueError or KeyError where it makes no sense."""
-        if stored["version"] != STORED_VERSION:
-            message = f"stored by another version: {stored['version']}"
-            raise ValueError(message)
+        stored = _migrated(stored)
         return cls(
             host=Status.from_dict(stored["host"]),
             games={key: Status.from_dict(value) for key, value in stored["games"].items()},
             mode=Mode(stored["mode"]),
             mode_reason=stored["mode_reason"],
             journal=Journal.from_list(stored["journal"]).entries,
+            learned={key: Learned.from_dict(value) for key, value in stored["learned"].items()},
         )
+
+
+def _migrated(stored: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Bring what an older version stored up to date: version 1 had learned nothing."""
+    match stored["version"]:
+        case 1:
+            return {**stored, "learned": {}}
+        case version if version != STORED_VERSION:
+            message = f"stored by another version: {version}"
+            raise ValueError(message)
+    return stored
 
 
 def is_wanted(status: Status) -> bool:

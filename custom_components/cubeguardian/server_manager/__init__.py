@@ -29,7 +29,7 @@ from .minecraft_checker import MinecraftChecker
 from .minecraft_status import MinecraftStatus
 from .proxmox_api import ProxmoxAPI
 from .proxmox_models import Guest, GuestKind, NodeInfo, NodeStatus, Task, TaskStatus
-from .proxmox_rights import MissingRight, pveum_lines
+from .proxmox_rights import MissingRight, needed_rights, pveum_lines
 from .result import OperationResult, failed, report, succeeded
 from .server_manager import NodeReading, ServerManager
 from .ssh_manager import PresentedHostKey, SSHManager
@@ -84,6 +84,7 @@ __all__ = [
     "failed",
     "fetch_certificate",
     "magic_packet",
+    "needed_rights",
     "normalise_mac",
     "open_management",
     "parse_address",

@@ -8,9 +8,14 @@ from typing import ClassVar
 
 
 class ServerManagerError(Exception):
-    """Stand at the root of everything that this package raises."""
+    """Stand at the root of everything that this package raises.
+
+    `sent` True: a command was on its way and its answer is missing, so nobody knows whether it
+    is carried out.
+    """
 
     code: ClassVar[str] = "api_error"
+    sent: bool = False
 
 
 class HostConnectionError(ServerManagerError):

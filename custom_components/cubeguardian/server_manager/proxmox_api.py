@@ -18,6 +18,7 @@ from .proxmox_models import (
     Task,
     TaskStatus,
     read_authority,
+    read_clock,
     read_guests,
     read_local_node,
     read_node_status,
@@ -102,6 +103,12 @@ class ProxmoxAPI:
         self._booted_at = status.booted_at
         return status
 
+    async def clock(self, *, timeout: float = 10) -> datetime:
+        """Return what time it is on the node."""
+        return await self._client.get(
+            await self._path("/time", timeout), read_clock, timeout=timeout
+        )
+
     async def guests(self, *, timeout: float = 10) -> tuple[Guest, ...]:
         """Return all virtual machines and containers that the token may see, by number."""
         found: list[Guest] = []
@@ -168,13 +175,13 @@ class ProxmoxAPI:
             return None
 
     async def shutdown(self, *, timeout: float = 10) -> None:
-        """Shut the node down; an ApiError of status 0 leaves open whether it does."""
+        """Shut the node down; an error that is `sent` leaves open whether it does."""
         await self._client.post(
             await self._path("/status", timeout), timeout=timeout, form={"command": "shutdown"}
         )
 
     async def reboot(self, *, timeout: float = 10) -> None:
-        """Restart the node; an ApiError of status 0 leaves open whether it does."""
+        """Restart the node; an error that is `sent` leaves open whether it does."""
         await self._client.post(
             await self._path("/status", timeout), timeout=timeout, form={"command": "reboot"}
         )

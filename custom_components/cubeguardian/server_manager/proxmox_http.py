@@ -83,18 +83,28 @@ class ProxmoxClient:
     ) -> object:
         """POST to a path below /api2/json and return the data.
 
-        Never sent twice. An ApiError of status 0 and a HostTimeoutError leave open whether the
-        node acts on it.
+        Never sent twice. An error that is `sent` leaves open whether the node acts on it.
         """
-        return await self._request("POST", path, form, timeout)
+        sent = asyncio.Event()
+        try:
+            return await self._request("POST", path, form, timeout, sent)
+        except (ApiError, HostTimeoutError) as error:
+            unanswered = isinstance(error, HostTimeoutError) or error.status == 0
+            error.sent = unanswered and sent.is_set()
+            raise
 
     async def _request(
-        self, method: str, path: str, values: Mapping[str, str] | None, timeout: float
+        self,
+        method: str,
+        path: str,
+        values: Mapping[str, str] | None,
+        timeout: float,
+        sent: asyncio.Event | None = None,
     ) -> object:
         """Send a request once the certificate is trusted; return the data of the answer."""
         async with (
             self._typed_errors(timeout),
-            self._cookieless() as session,
+            self._cookieless(sent) as session,
             session.request(
                 method,
                 self._url(path),
@@ -139,13 +149,17 @@ class ProxmoxClient:
             ) from error
 
     @asynccontextmanager
-    async def _cookieless(self) -> AsyncIterator[aiohttp.ClientSession]:
-        """Lend a session without cookies: Proxmox prefers a stray ticket cookie to the token."""
+    async def _cookieless(self, sent: asyncio.Event | None) -> AsyncIterator[aiohttp.ClientSession]:
+        """Lend a session without cookies: Proxmox prefers a stray ticket cookie to the token.
+
+        It sets `sent` once the connection stands and the request goes out on it.
+        """
         shared = self._session.connector if self._session else None
         async with aiohttp.ClientSession(
             connector=shared,
             connector_owner=shared is None,
             cookie_jar=aiohttp.DummyCookieJar(),
+            trace_configs=[_telling(sent)] if sent else None,
             timeout=aiohttp.ClientTimeout(total=None),
         ) as session:
             yield session
@@ -194,6 +208,17 @@ class ProxmoxClient:
         return CertificateError(
             f"The certificate of {self._host}:{self._port} is not trusted", fingerprint=fingerprint
         )
+
+
+def _telling(sent: asyncio.Event) -> aiohttp.TraceConfig:
+    """Return what sets `sent` as a request goes out."""
+
+    async def goes_out(*_: object) -> None:
+        sent.set()
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_headers_sent.append(goes_out)
+    return trace
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:

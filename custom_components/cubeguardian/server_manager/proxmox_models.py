@@ -83,6 +83,11 @@ def read_version(data: object) -> str:
     return _text(_mapping(data)["version"])
 
 
+def read_clock(data: object) -> datetime:
+    """Read GET /nodes/N/time."""
+    return datetime.fromtimestamp(float(_mapping(data)["time"]), UTC)
+
+
 def read_nodes(data: object) -> tuple[NodeInfo, ...]:
     """Read GET /nodes."""
     return tuple(

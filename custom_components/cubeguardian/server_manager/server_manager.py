@@ -178,6 +178,17 @@ class ServerManager:
         except TimeoutError:
             raise HostTimeoutError(f"{self._settings.host} did not answer in time") from None
 
+    async def peer_nodes(self, timeout: float) -> tuple[str, ...]:
+        """Return the nodes that the cluster peer knows, () where none is set up.
+
+        It takes our token as the host does; raises what ProxmoxAPI does.
+        """
+        peer = self._settings.peer
+        if not (peer and self._settings.has_token):
+            return ()
+        nodes = await self._proxmox(peer, peer).nodes(timeout=timeout)
+        return tuple(node.name for node in nodes)
+
     async def start_guest(self, vmid: int) -> None:
         """Start a guest; one that runs already is fine."""
         await self._required_proxmox().start_guest(vmid, timeout=self._settings.timeout)

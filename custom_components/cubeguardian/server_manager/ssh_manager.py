@@ -140,6 +140,10 @@ class SSHManager:
         exported = key.export_public_key().decode().split()
         return PresentedHostKey(key=" ".join(exported[:2]), fingerprint=key.get_fingerprint())
 
+    async def check_key(self, ssh_key_path: str) -> None:
+        """Raise KeyFileError unless the file is a private key that can be used."""
+        await asyncio.to_thread(_read_key, Path(ssh_key_path))
+
     async def _login(
         self, host: str, port: int, user: str, key_path: str, host_key: str | None
     ) -> _Login:
@@ -163,16 +167,22 @@ class SSHManager:
     async def _run(self, login: _Login, command: str, timeout: float) -> None:
         """Log in, run `command`, and raise if the host did not take it."""
         ssh = await _asyncssh()
+        logged_in = False
         try:
             async with _typed_errors(f"{login.host}:{login.port}", timeout):
                 connection = await _connect(login)
+                logged_in = True
                 try:
                     await _execute(connection, command)
                 finally:
                     await _close(connection)
+        except HostTimeoutError as error:
+            error.sent = logged_in
+            raise
         except SSHError as error:
             if isinstance(error.__cause__, ssh.HostKeyNotVerifiable | ssh.KeyExchangeFailed):
                 raise await self._host_key_error(login, error, timeout) from error
+            error.sent = logged_in and isinstance(error.__cause__, ssh.DisconnectError)
             raise
         self.logger.debug("%s took the command: %s", login.host, command)
 

@@ -131,6 +131,13 @@ class WakeOnLANManager:
         with _Sockets(source_address) as sockets:
             return await self._send_bursts(packet, destinations, sockets, repeat)
 
+    def has_way(self, address: str, source_address: str | None = None) -> bool:
+        """Tell whether a packet to this IP address would leave this machine; none is sent."""
+        if literal(address) is None:
+            return True
+        with _Sockets(source_address) as sockets:
+            return sockets.has_way(address)
+
     async def _send_bursts(
         self, packet: bytes, destinations: Sequence[_Destination], sockets: _Sockets, repeat: int
     ) -> WakeReport:
@@ -184,6 +191,15 @@ class _Sockets:
         await asyncio.get_running_loop().sock_sendto(
             self._open[family], packet, (destination.address, destination.port)
         )
+
+    def has_way(self, address: str) -> bool:
+        """Tell whether the system would take a datagram to this address."""
+        try:
+            with self._opened(_family(address)) as opened:
+                opened.connect((address, DEFAULT_PORTS[0]))
+        except OSError:
+            return False
+        return True
 
     def _opened(self, family: socket.AddressFamily) -> socket.socket:
         """Return a new socket that may broadcast."""

@@ -164,13 +164,10 @@ class _SetUp:
 
     async def _set_options(self, entry_id: str) -> None:
         step = await self._client.begin("options", entry_id)
-        form = {
-            "timeouts": {"wake_minutes": 10, "stop_minutes": 8},
-            "wake_on_lan": self._wake,
-            "ssh": {"port": 22},
-            # Every address of loopback answers a ping, whether or not the machine is up.
-            "probing": {"ping": False},
-        }
+        form: dict[str, dict[str, Any]] = {field["name"]: {} for field in step["data_schema"]}
+        form["wake_on_lan"] = self._wake
+        # Every address of loopback answers a ping, whether or not the machine is up.
+        form["probing"] = {"ping": False}
         await self._submit("options", step, form, "create_entry")
 
     async def _name_entities(self, entry_id: str, game_id: str) -> None:
