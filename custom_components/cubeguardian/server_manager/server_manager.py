@@ -1,7 +1,7 @@
 """Put the modules together for one host: the seed's ServerManager."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from logging import Logger
 from typing import Any
@@ -134,31 +134,15 @@ class ServerManager:
         """Shut the host down; raise InvalidInputError(field="token_id") where no way is set up."""
         if self.proxmox is not None:
             await self.proxmox.shutdown(timeout=self._settings.timeout)
-            return
-        settings = self._ssh_settings()
-        await self.ssh_manager.shutdown(
-            settings.host,
-            settings.ssh_user,
-            settings.ssh_key_path,
-            port=settings.ssh_port,
-            host_key=settings.ssh_host_key,
-            timeout=settings.timeout,
-        )
+        else:
+            await self._by_ssh(self.ssh_manager.shutdown)
 
     async def reboot(self) -> None:
         """Restart the host; raises what `shut_down` does."""
         if self.proxmox is not None:
             await self.proxmox.reboot(timeout=self._settings.timeout)
-            return
-        settings = self._ssh_settings()
-        await self.ssh_manager.reboot(
-            settings.host,
-            settings.ssh_user,
-            settings.ssh_key_path,
-            port=settings.ssh_port,
-            host_key=settings.ssh_host_key,
-            timeout=settings.timeout,
-        )
+        else:
+            await self._by_ssh(self.ssh_manager.reboot)
 
     async def probe(self, timeout: float) -> Reachability:
         """Look whether the host answers, in at most `timeout` seconds."""
@@ -264,6 +248,18 @@ class ServerManager:
         if self.proxmox is None:
             raise InvalidInputError("No Proxmox token is set", field="token_id")
         return self.proxmox
+
+    async def _by_ssh(self, command: Callable[..., Awaitable[None]]) -> None:
+        """Give the host a command of the SSH manager."""
+        settings = self._ssh_settings()
+        await command(
+            settings.host,
+            settings.ssh_user,
+            settings.ssh_key_path,
+            port=settings.ssh_port,
+            host_key=settings.ssh_host_key,
+            timeout=settings.timeout,
+        )
 
     def _ssh_settings(self) -> Settings:
         """Return the settings if SSH is set up in them."""
