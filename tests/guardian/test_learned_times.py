@@ -364,6 +364,11 @@ class Watched(RandomLife):
         RandomLife.__init__(self, seed)
         self.shown: dict[str, tuple[tuple[State, datetime], int]] = {}
 
+    def set_something(self) -> None:
+        """After a reload, progress is counted anew."""
+        RandomLife.set_something(self)
+        self.shown.clear()
+
     def happen(self) -> None:
         RandomLife.happen(self)
         now, snapshot = self.world.clock(), self.world.guardian.snapshot

@@ -1,5 +1,6 @@
 """What sightings add up to."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -28,6 +29,8 @@ ANSWER = host(ping=True, port=True)
 PING_ALONE = host(ping=True, port=False)
 MISS = host(ping=False, port=False)
 NO_NETWORK = HostSighting(seen_at=START, ping=False, port=False, network=False)
+HUNG = replace(MISS, draws_power=True)
+UNPOWERED = replace(MISS, draws_power=False)
 
 
 @pytest.mark.parametrize(
@@ -61,6 +64,47 @@ def test_a_host_by_its_sightings(sightings: list[HostSighting], presence: Presen
     for sighting in sightings:
         judgement = judge_host(sighting, judgement)
     assert judgement.presence is presence
+
+
+@pytest.mark.parametrize(
+    ("sightings", "presence"),
+    [
+        ([ANSWER, HUNG], UP),
+        ([ANSWER, HUNG, HUNG], STARTING),
+        ([ANSWER, *[HUNG] * 20], STARTING),
+        ([PING_ALONE, HUNG, HUNG], STARTING),
+        ([ANSWER, HUNG, HUNG, UNPOWERED], DOWN),
+        ([ANSWER, HUNG, HUNG, MISS], DOWN),
+        ([ANSWER, HUNG, HUNG, ANSWER], UP),
+        ([ANSWER, UNPOWERED, UNPOWERED], DOWN),
+        ([MISS, MISS, HUNG, HUNG], DOWN),
+        ([HUNG, HUNG], DOWN),
+    ],
+)
+def test_what_was_there_and_still_draws_power_is_not_down(
+    sightings: list[HostSighting], presence: Presence
+) -> None:
+    judgement = Judgement()
+    for sighting in sightings:
+        judgement = judge_host(sighting, judgement)
+    assert judgement.presence is presence
+
+
+@pytest.mark.parametrize(
+    ("sighting", "hung"),
+    [
+        (HUNG, True),
+        (MISS, False),
+        (UNPOWERED, False),
+        (replace(ANSWER, draws_power=True), False),
+        (replace(PING_ALONE, draws_power=True), False),
+        (replace(NO_NETWORK, draws_power=True), False),
+        (replace(host(ping=None, port=None), draws_power=True), False),
+        (replace(host(ping=None, port=False), draws_power=True), True),
+    ],
+)
+def test_only_silence_on_everything_under_power_is_hung(sighting: HostSighting, hung: bool) -> None:
+    assert sighting.hung is hung
 
 
 def game(answers: bool | None) -> GameSighting:

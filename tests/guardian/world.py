@@ -9,6 +9,7 @@ from typing import Any
 from custom_components.cubeguardian.guardian import (
     HOST,
     ApiState,
+    BackupDue,
     Caller,
     Event,
     GameSighting,
@@ -16,6 +17,7 @@ from custom_components.cubeguardian.guardian import (
     GuardianPortError,
     GuestSighting,
     HostSighting,
+    Policy,
     Role,
     RunningTask,
     Settings,
@@ -32,15 +34,23 @@ SECOND = timedelta(seconds=1)
 
 @dataclass
 class Clock:
-    """The one clock of a world, or of several."""
+    """The one clock of a world, or of several; it can be set without time passing."""
 
     now: datetime = START
+    seconds: float = 0.0
 
     def __call__(self) -> datetime:
         return self.now
 
     def pass_by(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
+        self.seconds += seconds
+
+    def be_set(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+    def monotonic(self) -> float:
+        return self.seconds
 
 
 @dataclass
@@ -57,6 +67,10 @@ class HostMachine:
     fails: dict[str, GuardianPortError] = field(default_factory=dict)
     gates: dict[str, asyncio.Event] = field(default_factory=dict)
     seen_before: timedelta = timedelta(0)
+    backups_due: tuple[BackupDue, ...] | None = ()
+    draws_power: bool | None = None
+    names: dict[int, str] = field(default_factory=dict)
+    always_running: set[int] = field(default_factory=set)
     asked: list[str] = field(default_factory=list)
     done: list[str] = field(default_factory=list)
 
@@ -77,12 +91,15 @@ class HostMachine:
             api=ApiState.OK if reads else ApiState.FAILING,
             tasks=self.tasks if reads else None,
             guests=self._guests() if reads else None,
+            backups_due=self.backups_due if reads else None,
+            draws_power=self.draws_power,
         )
 
     def _guests(self) -> tuple[GuestSighting, ...]:
+        running = self.running_guests | self.always_running
         return tuple(
-            GuestSighting(vmid=vmid, running=vmid in self.running_guests)
-            for vmid in self.known_guests
+            GuestSighting(vmid=vmid, running=vmid in running, name=self.names.get(vmid, ""))
+            for vmid in sorted({*self.known_guests, *running})
         )
 
     async def _do(self, what: str) -> None:
@@ -102,6 +119,14 @@ class HostMachine:
     async def reboot(self) -> None:
         await self._do("reboot")
 
+    async def stop_guest(self, vmid: int, patience: timedelta) -> None:
+        await self._do(f"stop_guest {vmid}")
+        self.running_guests.discard(vmid)
+
+    async def start_guest(self, vmid: int) -> None:
+        await self._do(f"start_guest {vmid}")
+        self.running_guests.add(vmid)
+
     async def look(self) -> HostSighting:
         await self._do("look")
         return self.sighting()
@@ -117,6 +142,7 @@ class GameMachine:
     port_open: bool | None = False
     players: tuple[str, ...] = ()
     fails: dict[str, GuardianPortError] = field(default_factory=dict)
+    gates: dict[str, asyncio.Event] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
 
     def sighting(self) -> GameSighting:
@@ -131,6 +157,8 @@ class GameMachine:
 
     async def _do(self, what: str) -> None:
         self.asked.append(what)
+        if gate := self.gates.get(what):
+            await gate.wait()
         if error := self.fails.get(what):
             raise error
 
@@ -144,6 +172,9 @@ class GameMachine:
 
     async def reboot(self) -> None:
         await self._do("reboot")
+
+    async def save(self) -> None:
+        await self._do("save")
 
     async def look(self) -> GameSighting:
         await self._do("look")
@@ -170,12 +201,17 @@ class World:
         games: tuple[str, ...] = (),
         settings: Settings | None = None,
         can_see: bool = True,
+        policy: Policy | None = None,
+        vmids: tuple[int, ...] = (),
     ) -> None:
         self.clock = clock or Clock()
         self.host = HostMachine(clock=self.clock)
         self.games = {game_id: GameMachine(host=self.host) for game_id in games}
+        for game, vmid in zip(self.games.values(), vmids, strict=False):
+            game.vmid = vmid
         self.settings = settings or Settings()
         self.can_see = can_see
+        self.policy = policy or Policy()
         self.tasks: list[asyncio.Task[None]] = []
         self.events: list[Event] = []
         self.changes = 0
@@ -187,6 +223,8 @@ class World:
             games=self.games,
             settings=self.settings,
             clock=self.clock,
+            monotonic=self.clock.monotonic,
+            policy=self.policy,
             spawn=self._spawn,
             stored=stored,
             can_see=self.can_see,
@@ -218,6 +256,33 @@ class World:
             for game_id, game in self.games.items():
                 self.guardian.observe_game(game_id, game.sighting())
         await self.rest()
+
+    async def see_without_waiting(self, seconds: float) -> None:
+        """See everything after some time, and leave what was begun under way."""
+        self.clock.pass_by(seconds)
+        self.guardian.observe_host(self.host.sighting())
+        for game_id, game in self.games.items():
+            self.guardian.observe_game(game_id, game.sighting())
+        await self.breathe()
+
+    async def breathe(self) -> None:
+        """Let everything that is under way go as far as it can."""
+        for _ in range(20):
+            await asyncio.sleep(0)
+
+    def hold(self, what: str, target: str = HOST) -> asyncio.Event:
+        """Have a machine wait before it does something, until the answer is set."""
+        machine = self.host if target == HOST else self.games[target]
+        return machine.gates.setdefault(what, asyncio.Event())
+
+    def begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Do something beside everything else."""
+        return asyncio.create_task(work)
+
+    async def watch(self, minutes: float) -> None:
+        """Let minutes pass, seeing everything every 15 seconds."""
+        for _ in range(round(minutes * 4)):
+            await self.see(15)
 
     async def tick(self, seconds: float = 0) -> None:
         """Let time pass without seeing anything."""

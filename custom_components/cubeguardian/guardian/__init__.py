@@ -4,17 +4,20 @@ Knows nothing of Home Assistant, Proxmox or the network: sightings and commands 
 go out through ports, time is handed in.
 """
 
+from .demand import Lease, Source
 from .guardian import Guardian
 from .journal import Journal, JournalEntry
 from .observation import (
     MISSES_FOR_DOWN,
     ApiState,
+    BackupDue,
     GameSighting,
     GuestSighting,
     HostSighting,
     Presence,
     RunningTask,
 )
+from .policy import GuestRole, LeaseTimes, Policy
 from .ports import GamePort, GuardianPortError, HostPort, RefusalReason, Refused
 from .safety import HOST, HoldUp, HoldUpKey
 from .snapshot import Mode, Snapshot, StoredGuardian, ThingView, Watch
@@ -36,6 +39,7 @@ __all__ = [
     "HOST",
     "MISSES_FOR_DOWN",
     "ApiState",
+    "BackupDue",
     "Caller",
     "Cause",
     "Event",
@@ -44,6 +48,7 @@ __all__ = [
     "GameSighting",
     "Guardian",
     "GuardianPortError",
+    "GuestRole",
     "GuestSighting",
     "HoldUp",
     "HoldUpKey",
@@ -51,8 +56,11 @@ __all__ = [
     "HostSighting",
     "Journal",
     "JournalEntry",
+    "Lease",
+    "LeaseTimes",
     "Mode",
     "Phase",
+    "Policy",
     "Presence",
     "RefusalReason",
     "Refused",
@@ -61,6 +69,7 @@ __all__ = [
     "Settings",
     "Severity",
     "Snapshot",
+    "Source",
     "State",
     "Status",
     "StoredGuardian",

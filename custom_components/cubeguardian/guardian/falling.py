@@ -1,15 +1,15 @@
-"""Running, countdown, stopping, and a stop that failed: the ways down."""
+"""Running and countdown: what leads down."""
 
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from .moment import DEADLINE_CODE, Moment, further, whole_seconds
+from .idle import has_rested
+from .moment import Moment, whole_seconds
 from .observation import Presence
 from .ports import RefusalReason
 from .safety import HoldUp, HoldUpKey
 from .status import (
-    Alert,
     Cause,
     Command,
     CommandKind,
@@ -28,16 +28,18 @@ _NOT_LOOKED: Final = HoldUp(key=HoldUpKey.CANNOT_SEE, placeholders={"reason": "s
 
 
 def running(moment: Moment) -> Transition:
-    """R2 to R5: up until somebody asks otherwise, or it goes down."""
+    """R1 to R5: up until somebody asks otherwise, nobody wants it, or it goes down."""
     if moment.command is not None:
         match moment.command.kind:
             case CommandKind.STOP:
                 return stop(moment, moment.command)
             case CommandKind.RESTART:
-                return _restart(moment, moment.command)
+                return restart(moment, moment.command)
             case CommandKind.CANCEL:
                 return moment.refuse(moment.command, RefusalReason.NOTHING_TO_CANCEL)
-    return _went_down(moment) if moment.presence is Presence.DOWN else moment.stay()
+    if moment.presence is Presence.DOWN:
+        return _went_down(moment)
+    return count_down_idle(moment) if has_rested(moment) else moment.stay()
 
 
 def _went_down(moment: Moment) -> Transition:
@@ -51,65 +53,89 @@ def _went_down(moment: Moment) -> Transition:
 
 def stop(moment: Moment, command: Command) -> Transition:
     """R2, R3, F4: stop now if nothing speaks against it, or announce it."""
-    if _is_above(moment, command):
+    if is_above(moment, command):
         return moment.refuse(command, RefusalReason.NOT_ALLOWED)
     if command.delay:
-        return count_down(moment, end=moment.now + command.delay, forced=command.force)
-    if held := _standing(moment, command):
+        cause = Cause.FORCED if command.force else Cause.ASKED
+        return count_down(moment, end=moment.now + command.delay, cause=cause)
+    if held := _refusing(moment, command):
         return moment.refuse(command, RefusalReason.HELD, held)
-    return _shut_down(moment)
+    return _shut_down(moment, cause=Cause.STOP, forced=command.force)
 
 
-def _is_above(moment: Moment, command: Command) -> bool:
-    """Tell whether a player touches a countdown that was forced."""
-    forced = moment.status.state is State.COUNTDOWN and moment.status.cause is Cause.FORCED
-    return forced and command.by.role is Role.PLAYER
+def is_above(moment: Moment, command: Command) -> bool:
+    """Tell whether a player touches what was forced."""
+    status = moment.status
+    counting = status.state is State.COUNTDOWN and status.cause is Cause.FORCED
+    going = status.state is State.STOPPING and status.forced
+    return (counting or going) and command.by.role is Role.PLAYER
 
 
-def _standing(moment: Moment, command: Command) -> tuple[HoldUp, ...]:
+def _refusing(moment: Moment, command: Command) -> tuple[HoldUp, ...]:
     """Give what refuses a command; only what was seen since the command counts."""
     looked_at = moment.observation.looked_at
     if looked_at is None or looked_at < command.at:
         return (_NOT_LOOKED,)
-    return () if command.force else moment.observation.hold_ups
+    return standing(moment.observation.hold_ups, forced=command.force)
 
 
-def _shut_down(moment: Moment) -> Transition:
+def standing(found: tuple[HoldUp, ...], *, forced: bool) -> tuple[HoldUp, ...]:
+    """Give the hold-ups that count: force passes all but a protected guest."""
+    if not forced:
+        return found
+    return tuple(held for held in found if held.key is HoldUpKey.PROTECTED)
+
+
+def _shut_down(moment: Moment, *, cause: Cause, forced: bool) -> Transition:
     """R2, C7: the one place where a Shutdown arises."""
     return moment.enter(
         State.STOPPING,
         moment.event(EventKind.SHUTDOWN_SENT, hold_ups=moment.observation.hold_ups),
         effects=(Effect.SHUT_DOWN,),
-        cause=Cause.STOP,
-        phase=Phase.POWER,
-        deadline=moment.now + moment.settings.stop_timeout,
+        cause=cause,
+        phase=Phase.SAVING,
+        forced=forced,
+        deadline=_end_of_preparations(moment),
     )
 
 
-def _restart(moment: Moment, command: Command) -> Transition:
+def restart(moment: Moment, command: Command) -> Transition:
     """R4: reboot, with the same hold-ups as a stop."""
-    if _is_above(moment, command):
+    if is_above(moment, command):
         return moment.refuse(command, RefusalReason.NOT_ALLOWED)
-    if held := _standing(moment, command):
+    if held := _refusing(moment, command):
         return moment.refuse(command, RefusalReason.HELD, held)
     return moment.enter(
         State.STOPPING,
         moment.event(EventKind.RESTARTING, hold_ups=moment.observation.hold_ups),
         effects=(Effect.REBOOT,),
         cause=Cause.RESTART,
-        phase=Phase.POWER,
+        phase=Phase.SAVING,
+        forced=command.force,
         then=Then.UP,
-        deadline=moment.now + moment.settings.stop_timeout,
+        deadline=_end_of_preparations(moment),
     )
 
 
-def count_down(moment: Moment, *, end: datetime, forced: bool) -> Transition:
-    """R3: announce the shutdown; where it is due at once, look instead of announcing."""
-    cause = Cause.FORCED if forced else Cause.ASKED
+def _end_of_preparations(moment: Moment) -> datetime:
+    """C7: give worlds and guests their time; the time of the node counts from its call (S1)."""
+    settings = moment.settings
+    patience = settings.save_timeout + settings.guest_timeout + settings.call_timeout
+    return moment.now + patience
+
+
+def count_down(moment: Moment, *, end: datetime, cause: Cause) -> Transition:
+    """R1, R3: announce the shutdown; where it is due at once, look instead of announcing."""
     counting = moment.enter(State.COUNTDOWN, cause=cause, deadline=end)
     if moment.now >= end:
         return _look(replace(moment, status=counting.status))
     return replace(counting, events=(_announcement(moment, end),))
+
+
+def count_down_idle(moment: Moment) -> Transition:
+    """R1, F4: nobody wants it, so nobody is named."""
+    end = moment.now + moment.demand.countdown
+    return count_down(moment.unprompted(), end=end, cause=Cause.IDLE)
 
 
 def _announcement(moment: Moment, end: datetime) -> Event:
@@ -118,12 +144,14 @@ def _announcement(moment: Moment, end: datetime) -> Event:
 
 
 def counting_down(moment: Moment) -> Transition:
-    """C2, C4 to C7, R5: the announced time before a shutdown, and the look at its end."""
+    """C1 to C7, R5: the announced time before a shutdown, and the look at its end."""
     status = moment.status
     if moment.command is not None:
         return _countdown_told(moment, moment.command)
     if moment.presence is Presence.DOWN:
         return _went_down(moment)
+    if status.cause is Cause.IDLE and (kept := _kept_up(moment)):
+        return kept
     if status.look_asked_at is not None and _has_looked(moment, status.look_asked_at):
         return _looked(moment)
     if moment.passed(status.deadline) or moment.passed(status.retry_at):
@@ -137,9 +165,20 @@ def _countdown_told(moment: Moment, command: Command) -> Transition:
         case CommandKind.STOP:
             return stop(moment, command)
         case CommandKind.RESTART:
-            return _restart(moment, command)
-    if _is_above(moment, command):
+            return restart(moment, command)
+    if is_above(moment, command):
         return moment.refuse(command, RefusalReason.NOT_ALLOWED)
+    return _cancelled(moment)
+
+
+def _kept_up(moment: Moment) -> Transition | None:
+    """C1, C3: somebody wants it after all, or it may not go down for want of demand any more."""
+    if moment.demand.live:
+        return _cancelled(moment.for_demand())
+    return None if moment.demand.may_rest else _cancelled(moment.unprompted())
+
+
+def _cancelled(moment: Moment) -> Transition:
     return moment.enter_running(moment.event(EventKind.COUNTDOWN_CANCELLED))
 
 
@@ -160,11 +199,11 @@ def _look(moment: Moment) -> Transition:
 
 def _looked(moment: Moment) -> Transition:
     """C5 to C7: held; or one more minute after having been held; or stop."""
-    hold_ups = moment.observation.hold_ups
-    if hold_ups and moment.status.cause is not Cause.FORCED:
-        return _hold(moment, hold_ups)
+    idle, forced = (moment.status.cause is cause for cause in (Cause.IDLE, Cause.FORCED))
+    if held := standing(moment.observation.hold_ups, forced=forced):
+        return _hold(moment, held)
     if not moment.status.held:
-        return _shut_down(moment)
+        return _shut_down(moment, cause=Cause.IDLE if idle else Cause.STOP, forced=forced)
     end = moment.now + moment.settings.last_minute
     event = _announcement(moment, end)
     return moment.stay(event, deadline=end, retry_at=None, look_asked_at=None, held=())
@@ -180,129 +219,4 @@ def _hold(moment: Moment, hold_ups: tuple[HoldUp, ...]) -> Transition:
         held=hold_ups,
         look_asked_at=None,
         retry_at=moment.now + moment.settings.hold_retry,
-    )
-
-
-def stopping(moment: Moment) -> Transition:
-    """S1 to S4: wait until it is down."""
-    if moment.command is not None:
-        return _stopping_told(moment, moment.command)
-    restarting = moment.status.cause is Cause.RESTART
-    if moment.presence is Presence.DOWN or (restarting and moment.presence is Presence.STARTING):
-        return _down(moment)
-    failure = moment.observation.failure
-    if failure and failure.effect is (Effect.REBOOT if restarting else Effect.SHUT_DOWN):
-        return _stop_failed(moment, failure.code)
-    if moment.passed(moment.status.deadline):
-        return _stop_failed(moment, DEADLINE_CODE)
-    phase = further(moment.status.phase, moment.observation.phase)
-    return moment.stay() if phase is moment.status.phase else moment.stay(phase=phase)
-
-
-def _stopping_told(moment: Moment, command: Command) -> Transition:
-    """S2: a wake turns back what can still be turned back, and follows what cannot."""
-    restarting = moment.status.cause is Cause.RESTART
-    up_again = Then.UP if restarting else Then.WAKE
-    match command.kind:
-        case CommandKind.WAKE if moment.status.phase is not Phase.POWER:
-            return moment.enter_running(moment.event(EventKind.ABORTED))
-        case CommandKind.WAKE | CommandKind.RESTART:
-            return moment.stay(then=up_again, stop_at=None, forced=False, by=moment.by)
-        case CommandKind.STOP if restarting:
-            stop_at = moment.now + command.delay
-            return moment.stay(then=Then.STOP, stop_at=stop_at, forced=command.force, by=moment.by)
-        case CommandKind.STOP:
-            return moment.stay(then=Then.NOTHING)
-        case CommandKind.CANCEL:
-            return moment.refuse(command, RefusalReason.NOTHING_TO_CANCEL)
-
-
-def _down(moment: Moment) -> Transition:
-    """S3: off; or on to the wake that is wanted; or on to the end of the reboot."""
-    status = moment.status
-    if status.cause is Cause.RESTART:
-        return _rebooting(moment)
-    asleep = moment.event(EventKind.ASLEEP, seconds=moment.seconds)
-    if status.then is not Then.WAKE:
-        return moment.enter(State.OFF, asleep, attempts=0)
-    ready = moment.observation.ready
-    return moment.enter(
-        State.WAKING,
-        asleep,
-        cause=Cause.WAKE,
-        phase=Phase.PACKET,
-        deadline=moment.now + moment.settings.wake_timeout if ready else None,
-        resend_at=moment.now + moment.settings.wake_pause if ready else None,
-        attempts=0,
-    )
-
-
-def _rebooting(moment: Moment) -> Transition:
-    """R4: it went down as it should, and comes up again by itself."""
-    status = moment.status
-    return moment.enter(
-        State.WAKING,
-        cause=Cause.RESTART,
-        phase=moment.observation.phase,
-        deadline=moment.now + moment.settings.wake_timeout,
-        then=Then.STOP if status.then is Then.STOP else Then.NOTHING,
-        stop_at=status.stop_at,
-        forced=status.forced,
-    )
-
-
-def _stop_failed(moment: Moment, code: str) -> Transition:
-    """S4: say why, loudly once per cause and day; a wish to be up is fulfilled by it."""
-    status, now = moment.status, moment.now
-    oldest = now - moment.settings.alert_every
-    recent = tuple(alert for alert in status.alerts if alert.at > oldest)
-    told = any(alert.code == code for alert in recent)
-    alerts = recent if told else (*recent, Alert(code=code, at=now))
-    event = moment.event(
-        EventKind.SHUTDOWN_FAILED,
-        Severity.WARNING if told else Severity.ALERT,
-        code=code,
-        phase=(status.phase or Phase.POWER).value,
-    )
-    if status.then is Then.WAKE and moment.presence is Presence.UP:
-        return moment.enter_running(event, alerts=alerts)
-    return moment.enter(
-        State.FAILED,
-        event,
-        cause=Cause.STOP,
-        phase=status.phase,
-        attempts=status.attempts + 1,
-        retry_at=now + moment.settings.retry_pause(status.attempts),
-        alerts=alerts,
-    )
-
-
-def stop_had_failed(moment: Moment) -> Transition:
-    """F4: down after all, wanted again, told to stop again, or let go."""
-    if moment.presence is Presence.DOWN:
-        asleep = moment.event(EventKind.ASLEEP, seconds=moment.seconds)
-        return moment.enter(State.OFF, asleep, attempts=0)
-    if moment.command is not None:
-        match moment.command.kind:
-            case CommandKind.STOP:
-                return stop(moment, moment.command)
-            case CommandKind.RESTART:
-                return _restart(moment, moment.command)
-            case _:
-                return _wanted_again(moment)
-    if moment.presence is Presence.UP and moment.passed(moment.status.retry_at):
-        return moment.enter(State.RUNNING)
-    return moment.stay()
-
-
-def _wanted_again(moment: Moment) -> Transition:
-    """F4: up as before; what may still be going down is woken once it is down."""
-    if moment.presence is Presence.UP:
-        return moment.enter_running()
-    return moment.enter(
-        State.STOPPING,
-        cause=Cause.STOP,
-        phase=Phase.POWER,
-        then=Then.WAKE,
-        deadline=moment.now + moment.settings.stop_timeout,
     )

@@ -1,237 +1,218 @@
-"""The guardian: one lifecycle for the host and one for each game server, and their journal.
+"""The guardian: what can be told to it, asked of it, and shown of it."""
 
-Everything that decides happens between two awaits, in one step of one thing; ports are awaited
-outside of it, and what they come to is handed in again. So nothing can wait for itself.
-"""
-
-from collections.abc import Callable, Coroutine, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Any, NoReturn
+from typing import NoReturn
 
-from .errands import Errands
-from .journal import Journal, JournalEntry, entry_of
-from .lifecycle import begin, step
-from .looking import Look, Looker, needs_look
+from .carrying import Spawn
+from .demand import Source
+from .engine import Engine
+from .looking import needs_look
 from .moment import refusal
 from .observation import GameSighting, HostSighting
-from .pace_keeper import PaceKeeper
-from .ports import GamePort, GuardianPortError, HostPort, RefusalReason, Refused
+from .policy import Policy
+from .ports import GamePort, HostPort, RefusalReason, Refused
 from .safety import HOST
-from .snapshot import Mode, Snapshot, StoredGuardian, ThingView
-from .status import (
-    Caller,
-    Command,
-    CommandKind,
-    Demand,
-    Effect,
-    Event,
-    Failure,
-    Role,
-    Settings,
-    State,
-)
-from .things import Tracked, TrackedGame, TrackedHost, watch
-
-type Clock = Callable[[], datetime]
-type Spawn = Callable[[Coroutine[Any, Any, None], str], object]
+from .snapshot import Mode, Snapshot, StoredGuardian
+from .status import Caller, Command, CommandKind, Event, Role, Settings, State
+from .things import Tracked, TrackedGame
+from .timekeeping import Clock, Monotonic, Timekeeper
 
 MODE_CHANGED = "mode_changed"
+KEEP_AWAKE_CHANGED = "keep_awake_changed"
+_NO_DELAY = timedelta(0)
 
 
 class Guardian:
     """Decide for one host and its game servers; `target` is HOST or the id of a game server."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - every part is plugged in by its name
         self,
         *,
         host: HostPort,
         games: Mapping[str, GamePort],
         settings: Settings,
         clock: Clock,
+        monotonic: Monotonic,
         spawn: Spawn,
+        policy: Policy,
         stored: StoredGuardian | None = None,
         can_see: bool = True,
     ) -> None:
         """Start from what was stored; nothing happens before the first observation.
 
-        `can_see` False: the host has no Proxmox token, so that its tasks and guests are never
-        read and never hold anything up.
+        `monotonic` counts seconds, so that a wall clock that is set expires nothing. `can_see`
+        False: the host has no Proxmox token, so that its tasks and guests are never read and
+        never hold anything up.
         """
-        self._clock, self._spawn = clock, spawn
-        self._settled_at = now = clock()
-        self._host = TrackedHost(
-            target=HOST,
+        self._engine = Engine(
+            host=host,
+            games=games,
             settings=settings,
-            port=host,
+            time=Timekeeper(clock, monotonic),
+            spawn=spawn,
+            policy=policy,
+            stored=stored,
             can_see=can_see,
-            status=begin(stored.host if stored else None, settings, now),
         )
-        kept = stored.games if stored else {}
-        self._games = {
-            game_id: TrackedGame(
-                target=game_id,
-                settings=settings.for_game(),
-                port=port,
-                host=self._host,
-                status=begin(kept.get(game_id), settings, now),
-            )
-            for game_id, port in games.items()
-        }
-        self._mode = stored.mode if stored else Mode.MANUAL
-        self._mode_reason = stored.mode_reason if stored else ""
-        self._journal = Journal(stored.journal if stored else ())
-        self._pace = PaceKeeper((HOST, *games), stored.learned if stored else {})
-        self._listeners: list[tuple[Callable[[], None], Callable[[Event], None]]] = []
-        self._untold: list[Event] = []
-        self._errands = Errands()
-        self._shown = self._show(now)
-        self._looker = Looker(
-            host=self._host,
-            games=tuple(self._games.values()),
-            saw_host=self.observe_host,
-            saw_game=self.observe_game,
-        )
+        self._wishes, self._carrier = self._engine.wishes, self._engine.carrier
 
     @property
     def snapshot(self) -> Snapshot:
         """Give what is shown: it changes only together with a call of `on_change`."""
-        return self._shown
+        return self._engine.shown
 
     @property
     def next_wakeup(self) -> datetime | None:
         """Give the next instant at which `tick` has something to do."""
-        coming = (
-            instant
-            for thing in self._things()
-            for instant in thing.wakeups()
-            if instant > self._settled_at
-        )
-        return min(coming, default=None)
+        return self._engine.next_wakeup()
 
     def stored(self) -> StoredGuardian:
         """Give what has to outlive a restart."""
-        return StoredGuardian(
-            host=self._host.status,
-            games={game_id: game.status for game_id, game in self._games.items()},
-            mode=self._mode,
-            mode_reason=self._mode_reason,
-            journal=self._journal.entries,
-            learned=self._pace.learned,
-        )
+        return self._engine.stored()
 
     def subscribe(
         self, on_change: Callable[[], None], on_event: Callable[[Event], None]
     ) -> Callable[[], None]:
         """Tell of every new snapshot, then of the events behind it; call the answer to end it."""
-        listener = (on_change, on_event)
-        self._listeners.append(listener)
-        return lambda: self._listeners.remove(listener)
+        return self._engine.subscribe((on_change, on_event))
+
+    def close(self) -> None:
+        """Let nothing go out any more: another guardian takes over, from what is stored."""
+        self._carrier.close()
 
     def observe_host(self, sighting: HostSighting) -> None:
         """Take in what was seen of the host."""
-        if self._host.see(sighting):
-            now = self._clock()
-            for game in self._games.values():
-                game.look_around(now)
-            self._settle()
+        self._engine.see_host(sighting)
 
     def observe_game(self, game_id: str, sighting: GameSighting) -> None:
         """Take in what was seen of a game server."""
-        if self._games[game_id].see(sighting, self._clock()):
-            self._settle()
+        self._engine.see_game(game_id, sighting)
 
     def tick(self) -> None:
         """Act on what has become due."""
-        self._settle()
+        self._engine.settle()
+
+    def report(
+        self,
+        source: Source,
+        target: str,
+        present: Mapping[str, str],
+        unknown: frozenset[str] = frozenset(),
+    ) -> None:
+        """Take in who or what wants a thing now, by key and shown name; `unknown` cannot be told.
+
+        Only a key that is new wakes, not one that the first report brings.
+        """
+        declined = self._wishes.is_told_to_stop(target)
+        now = self._engine.read_clock()
+        if self._wishes.keeper.report(
+            source, target, present, now, unknown=unknown, declined=declined
+        ):
+            self._engine.rally(target)
+        self._engine.settle()
+
+    def set_vetoes(self, vetoes: Mapping[str, str]) -> None:
+        """Take in what forbids players to wake: its key and the text that they are told."""
+        self._wishes.vetoes = dict(vetoes)
+        self._engine.settle()
+
+    def protect(self, vmids: frozenset[int]) -> None:
+        """Take in which guests are Home Assistant itself: their host is never shut down."""
+        self._wishes.protected = vmids
+        self._engine.settle()
+
+    def set_idle_minutes(self, minutes: int) -> None:
+        """Set how long the countdown of an idle host lasts, 1 to 180 min; ValueError else."""
+        self._wishes.set_idle_minutes(minutes)
+        self._engine.settle()
+
+    def keep_awake(self, on: bool, caller: Caller, duration: timedelta | None = None) -> None:
+        """Keep the host up, for a time or until it is switched off; in automatic mode wake it."""
+        self._meet_maintenance(caller)
+        now = self._engine.read_clock()
+        until = now + duration if duration else None
+        is_new = self._wishes.keeper.keep_awake(on, caller, until, now)
+        details = {"on": str(on).lower(), **({"until": until.isoformat()} if until else {})}
+        self._engine.note(KEEP_AWAKE_CHANGED, caller, details)
+        if is_new:
+            self._engine.rally(HOST)
+        self._engine.settle()
 
     def set_mode(self, mode: Mode, reason: str, caller: Caller) -> None:
         """Change the mode; `reason` is told to the players whose commands maintenance refuses."""
         if caller.role is Role.PLAYER:
             raise Refused(RefusalReason.NOT_ALLOWED)
-        if mode is Mode.AUTOMATIC:
-            raise Refused(RefusalReason.AUTOMATIC_NOT_AVAILABLE)
-        if (mode, reason) == (self._mode, self._mode_reason):
+        wishes = self._wishes
+        if (mode, reason) == (wishes.mode, wishes.mode_reason):
             return
-        self._mode, self._mode_reason = mode, reason
-        self._journal.add(
-            JournalEntry(
-                at=self._clock(),
-                kind=MODE_CHANGED,
-                target=HOST,
-                by=caller.name,
-                details={"mode": mode.value, "reason": reason},
-            )
-        )
-        self._settle()
+        wishes.mode, wishes.mode_reason = mode, reason
+        self._engine.note(MODE_CHANGED, caller, {"mode": mode.value, "reason": reason})
+        self._engine.settle()
 
-    async def wake(self, target: str, caller: Caller) -> None:
+    async def wake(self, target: str, caller: Caller, source: Source = Source.ACTION) -> None:
         """Wake the host or a game server, and the host before it.
 
         Return once the packet is out. Raise Refused, or the port's GuardianPortError where it
         could not be sent.
         """
-        thing = self._thing(target)
-        if thing is not self._host:
-            await self.wake(HOST, caller)
+        thing, host = self._engine.thing(target), self._engine.host
         command = self._command(CommandKind.WAKE, caller)
         self._allow(thing, command)
-        thing.wishes += 1
-        if effects := self._obey(thing, command):
-            await self._carry_out_all(thing, effects)
-        else:
-            await self._wake_under_way(thing)
+        if forbidden := self._wishes.forbidden(source, caller):
+            self._refuse(thing, command, RefusalReason.FORBIDDEN, forbidden)
+        if thing is not host:
+            await self._wake(host, command, target, source)
+        await self._wake(thing, command, target, source)
+        self._engine.rally(target)
+        self._engine.settle()
 
     async def shut_down(
-        self,
-        target: str,
-        caller: Caller,
-        delay: timedelta = timedelta(0),
-        *,
-        force: bool = False,
+        self, target: str, caller: Caller, delay: timedelta = _NO_DELAY, *, force: bool = False
     ) -> None:
         """Look, then shut down or raise Refused; with a delay announce it and look at its end.
 
-        Raise the port's GuardianPortError where the shutdown was not accepted.
+        Return once worlds are saved, guests are down and the host has accepted. Raise the port's
+        GuardianPortError where the shutdown was not accepted, Refused where it was turned back.
         """
-        thing = self._thing(target)
-        await self._lower(thing, self._command(CommandKind.STOP, caller, delay, force=force))
+        command = self._command(CommandKind.STOP, caller, delay, force=force)
+        await self._lower(self._engine.thing(target), command)
 
     async def restart(self, target: str, caller: Caller, *, force: bool = False) -> None:
         """Look, then reboot or raise Refused; raise GuardianPortError where it was not accepted."""
-        thing = self._thing(target)
-        await self._lower(thing, self._command(CommandKind.RESTART, caller, force=force))
+        command = self._command(CommandKind.RESTART, caller, force=force)
+        await self._lower(self._engine.thing(target), command)
 
     async def cancel_shutdown(self, target: str, caller: Caller) -> None:
         """Stop a countdown, or raise Refused where there is nothing to cancel."""
-        thing = self._thing(target)
+        thing = self._engine.thing(target)
         command = self._command(CommandKind.CANCEL, caller)
         self._allow(thing, command)
-        thing.wishes += 1
-        self._obey(thing, command)
-
-    def _things(self) -> Iterator[Tracked]:
-        yield self._host
-        yield from self._games.values()
-
-    def _thing(self, target: str) -> Tracked:
-        return self._host if target == HOST else self._games[target]
+        self._count(thing)
+        self._engine.obey(
+            thing, command, heed=lambda: self._wishes.keeper.cancel(target, caller, command.at)
+        )
 
     def _command(
         self,
         kind: CommandKind,
         caller: Caller,
-        delay: timedelta = timedelta(0),
+        delay: timedelta = _NO_DELAY,
         *,
         force: bool = False,
     ) -> Command:
-        return Command(kind=kind, by=caller, at=self._clock(), delay=delay, force=force)
+        return Command(kind=kind, by=caller, at=self._engine.read_clock(), delay=delay, force=force)
+
+    def _meet_maintenance(self, caller: Caller) -> None:
+        if self._wishes.mode is Mode.MAINTENANCE and caller.role is Role.PLAYER:
+            told = {"reason": self._wishes.mode_reason}
+            raise Refused(RefusalReason.MAINTENANCE, placeholders=told)
 
     def _allow(self, thing: Tracked, command: Command) -> None:
         """Refuse what this caller may not do now, and what cannot be done to this thing."""
         role = command.by.role
-        if self._mode is Mode.MAINTENANCE and role is Role.PLAYER:
-            self._refuse(thing, command, RefusalReason.MAINTENANCE)
+        if self._wishes.mode is Mode.MAINTENANCE and role is Role.PLAYER:
+            self._refuse(thing, command, RefusalReason.MAINTENANCE, self._wishes.mode_reason)
         if command.force and role is not Role.HOME_ASSISTANT:
             self._refuse(thing, command, RefusalReason.NOT_ALLOWED)
         lowers = command.kind in {CommandKind.STOP, CommandKind.RESTART}
@@ -240,11 +221,28 @@ class Guardian:
             if not (off and command.kind is CommandKind.STOP):
                 self._refuse(thing, command, RefusalReason.NO_GUEST)
 
-    def _refuse(self, thing: Tracked, command: Command, reason: RefusalReason) -> NoReturn:
-        self._record(thing, refusal(command, reason), self._clock())
-        self._settle()
-        told = {"reason": self._mode_reason} if reason is RefusalReason.MAINTENANCE else {}
-        raise Refused(reason, placeholders=told)
+    def _refuse(
+        self, thing: Tracked, command: Command, reason: RefusalReason, told: str | None = None
+    ) -> NoReturn:
+        self._engine.record(thing, refusal(command, reason))
+        self._engine.settle()
+        raise Refused(reason, placeholders={} if told is None else {"reason": told})
+
+    async def _wake(self, thing: Tracked, command: Command, target: str, source: Source) -> None:
+        """Give the command to one thing; the lease is on what was asked for."""
+        counting = thing.status.state is State.COUNTDOWN
+        keeper, caller = self._wishes.keeper, command.by
+
+        def heed() -> None:
+            if counting:
+                keeper.cancel(target, caller, command.at)
+            keeper.ask(target, source, caller, command.at)
+
+        self._count(thing)
+        if effects := self._engine.obey(thing, command, heed=heed):
+            await self._carrier.carry_out(thing, effects)
+        else:
+            await self._carrier.wake_under_way(thing)
 
     async def _lower(self, thing: Tracked, command: Command) -> None:
         """Carry out a stop or a restart, on fresh sightings only.
@@ -254,138 +252,21 @@ class Guardian:
         self._allow(thing, command)
         look = None
         if needs_look(thing.status, command):
-            wishes = thing.wishes
-            look = await self._looker.look(thing, command.at)
-            if thing.wishes != wishes:
+            orders = thing.orders
+            look = await self._engine.looker.look(thing, command.at)
+            if thing.orders != orders or self._carrier.closed:
                 self._refuse(thing, command, RefusalReason.SUPERSEDED)
-        effects = self._obey(thing, command, look)
-        await self._carry_out_all(thing, effects)
-
-    def _obey(
-        self, thing: Tracked, command: Command, look: Look | None = None
-    ) -> tuple[Effect, ...]:
-        """Take one step with a command; raise what it was refused with."""
-        effects = self._step(thing, command=command, look=look)
-        refused = next((event for event in self._untold if event.reason is not None), None)
-        self._settle()
-        if refused is not None and refused.reason is not None:
-            raise Refused(refused.reason, refused.hold_ups)
-        return effects
-
-    def _step(
-        self,
-        thing: Tracked,
-        *,
-        command: Command | None = None,
-        look: Look | None = None,
-        failure: Failure | None = None,
-    ) -> tuple[Effect, ...]:
-        """Take one step of one thing and record what happened."""
-        now = self._clock()
-        observation = thing.observe(now, command)
-        if look is not None:
-            observation = replace(observation, looked_at=look.looked_at, hold_ups=look.hold_ups)
-        if failure is not None:
-            observation = replace(observation, failure=failure)
-        transition = step(thing.status, observation, Demand(command=command), thing.settings, now)
-        self._pace.observe(thing.target, thing.status, transition, observation.presence, now)
-        thing.status = transition.status
-        for event in transition.events:
-            self._record(thing, event, now)
-        return transition.effects
-
-    def _record(self, thing: Tracked, event: Event, now: datetime) -> None:
-        """Keep an event in the journal, and until it is told."""
-        told = replace(event, target=thing.target, at=now)
-        self._untold.append(told)
-        self._journal.add(entry_of(told, now))
-
-    def _settle(self) -> None:
-        """Let everything act on what is known now, the host first, then tell what changed."""
-        now = self._clock()
-        for thing in self._things():
-            for effect in self._step(thing):
-                self._start(thing, effect)
-        self._settled_at = now
-        self._tell(now)
-
-    def _start(self, thing: Tracked, effect: Effect) -> None:
-        """Carry out an effect that nobody waits for."""
-        if effect is Effect.WAKE and thing.wake_lock.locked():
-            return
-        if effect is Effect.LOOK:
-            work = self._look(thing, thing.status.look_asked_at or self._clock())
-        else:
-            work = self._carry_out_alone(thing, effect)
-        self._spawn(work, f"cubeguardian {effect.value} {thing.target}")
-
-    def _tell(self, now: datetime) -> None:
-        shown, events = self._show(now), tuple(self._untold)
-        self._untold.clear()
-        changed, self._shown = shown != self._shown, shown
-        for on_change, on_event in tuple(self._listeners):
-            if changed:
-                on_change()
-            for event in events:
-                on_event(event)
-
-    async def _look(self, thing: Tracked, asked_at: datetime) -> None:
-        """C4: look, and hand in what was found."""
-        look = await self._looker.look(thing, asked_at)
-        for effect in self._step(thing, look=look):
-            self._start(thing, effect)
-        self._settle()
-
-    async def _carry_out_all(self, thing: Tracked, effects: tuple[Effect, ...]) -> None:
-        """Carry out what a command came to; its caller hears of a failure.
-
-        The state has changed already: a cancelled caller must not keep the effect from going out.
-        """
-        if effects:
-            await self._errands.run(self._carry_out_each(thing, effects))
-
-    async def _carry_out_each(self, thing: Tracked, effects: tuple[Effect, ...]) -> None:
-        for effect in effects:
-            await self._carry_out(thing, effect, first=True)
-
-    async def _carry_out_alone(self, thing: Tracked, effect: Effect) -> None:
-        """Carry out what nobody waits for: a failure is told by the events of its step."""
-        try:
-            await self._carry_out(thing, effect, first=effect is not Effect.WAKE)
-        except GuardianPortError:
-            return
-
-    async def _carry_out(self, thing: Tracked, effect: Effect, *, first: bool) -> None:
-        """Call the port; a failure counts only for the state that asked for the effect."""
-        since = thing.status.since
-        try:
-            await thing.send(effect)
-        except GuardianPortError as error:
-            if error.sent:
-                return
-            if thing.status.since == since:
-                self._step(thing, failure=Failure(effect=effect, code=error.code, first=first))
-                self._settle()
-            raise
-
-    async def _wake_under_way(self, thing: Tracked) -> None:
-        """Wait for a Wake that is being sent already, and share its failure."""
-        if not thing.wake_lock.locked():
-            return
-        async with thing.wake_lock:
-            error = thing.wake_error
-        if error is not None and thing.status.state is State.FAILED:
-            raise GuardianPortError(error.code, str(error))
-
-    def _view(self, thing: Tracked, now: datetime) -> ThingView:
-        return replace(thing.view(now), estimate=self._pace.estimate(thing.target))
-
-    def _show(self, now: datetime) -> Snapshot:
-        return Snapshot(
-            host=self._view(self._host, now),
-            games={game_id: self._view(game, now) for game_id, game in self._games.items()},
-            mode=self._mode,
-            mode_reason=self._mode_reason,
-            watch=watch(self._host, self._games.values(), now),
-            journal=self._journal.entries,
+        effects = self._engine.obey(
+            thing, command, look=look, heed=lambda: self._heed_lowering(thing, command)
         )
+        await self._carrier.carry_out(thing, effects)
+
+    def _heed_lowering(self, thing: Tracked, command: Command) -> None:
+        """Whoever wanted it up is overruled by a stop, not by a restart."""
+        if command.kind is CommandKind.STOP:
+            self._wishes.keeper.decline(thing.target, command.at)
+
+    def _count(self, thing: Tracked) -> None:
+        """Note a newer order, for everything that lives in the same guest."""
+        for each in (thing, *self._wishes.sharing(thing.target)):
+            each.orders += 1

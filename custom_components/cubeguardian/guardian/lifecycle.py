@@ -1,6 +1,7 @@
 """The lifecycle of one thing that can be up or down, as a pure function.
 
-The ids in the docstrings here, in rising.py and in falling.py are those of docs/guardian.md.
+The ids in the docstrings here and in rising.py, idle.py, falling.py and stopping.py are those of
+docs/guardian.md.
 """
 
 from collections.abc import Callable, Mapping
@@ -8,7 +9,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from .falling import counting_down, running, stop_had_failed, stopping
+from .falling import counting_down, running
+from .idle import rest_due
 from .moment import Moment
 from .observation import Presence
 from .rising import off, wake, wake_had_failed, waking
@@ -18,11 +20,16 @@ from .status import (
     Demand,
     Observation,
     Origin,
+    Phase,
     Settings,
     State,
     Status,
+    Then,
     Transition,
 )
+from .stopping import stop_had_failed, stopping
+
+NOTHING_WANTED: Final = Demand()
 
 
 def step(
@@ -35,7 +42,7 @@ def step(
     moment = Moment(
         status=status,
         observation=observation,
-        command=demand.command,
+        demand=demand,
         settings=settings,
         now=now,
     )
@@ -52,6 +59,8 @@ def begin(stored: Status | None, settings: Settings, now: datetime) -> Status:
 def loaded(status: Status, settings: Settings, now: datetime) -> Status:
     """L1: take over a stored status; what had an end keeps at least two minutes."""
     soonest = now + settings.stored_grace
+    if status.state is State.STOPPING and status.phase is not Phase.POWER:
+        return _interrupted(status, soonest, now)
     deadline = max(status.deadline, soonest) if status.deadline else None
     if status.state is State.COUNTDOWN and not deadline and not status.held:
         # Its last look was under way: what was about to happen then is announced once more.
@@ -59,24 +68,51 @@ def loaded(status: Status, settings: Settings, now: datetime) -> Status:
     return replace(status, deadline=deadline, look_asked_at=None)
 
 
-def instants(status: Status, settings: Settings) -> tuple[datetime, ...]:
+def _interrupted(status: Status, soonest: datetime, now: datetime) -> Status:
+    """L1: nobody has asked the node yet, so a stop is announced anew and a restart is let go."""
+    kept = replace(
+        status,
+        since=now,
+        phase=None,
+        then=Then.NOTHING,
+        stop_at=None,
+        forced=False,
+        cause=None,
+        deadline=None,
+    )
+    if status.then in {Then.WAKE, Then.UP}:
+        return replace(kept, state=State.RUNNING)
+    asked = Cause.FORCED if status.forced else Cause.ASKED
+    cause = Cause.IDLE if status.cause is Cause.IDLE else asked
+    deadline = max(status.stop_at or soonest, soonest)
+    return replace(kept, state=State.COUNTDOWN, cause=cause, deadline=deadline)
+
+
+def instants(
+    status: Status, settings: Settings, demand: Demand = NOTHING_WANTED
+) -> tuple[datetime, ...]:
     """Give the instants at which this status may move by itself."""
     if status.origin is not Origin.LIVE:
         return ()
     lost_at = status.went_down_at and status.went_down_at + settings.rebooted_within
-    candidates = (status.deadline, status.retry_at, status.resend_at, lost_at)
+    rest_at = rest_due(status, settings, demand)
+    candidates = (status.deadline, status.retry_at, status.resend_at, lost_at, rest_at)
     return tuple(instant for instant in candidates if instant)
 
 
 def _first(moment: Moment) -> Transition:
-    """L1, L2: wait for the first fresh observation; commands need not wait.
+    """L1, L2: wait for the first fresh observation; commands and new leases need not wait.
 
     A stored `running` is a memory: a wake that comes before any observation sends its packet.
     """
     status = moment.status
-    if moment.asked(CommandKind.WAKE) and status.state in {State.OFF, State.RUNNING}:
-        return wake(moment)
-    if moment.command is None and moment.presence is Presence.UNKNOWN:
+    unseen = moment.command is None and moment.presence is Presence.UNKNOWN
+    if status.state in {State.OFF, State.RUNNING}:
+        if moment.asked(CommandKind.WAKE):
+            return wake(moment)
+        if unseen and moment.wakes:
+            return wake(moment.for_demand())
+    if unseen:
         return moment.stay()
     live = replace(loaded(status, moment.settings, moment.now), origin=Origin.LIVE)
     if status.origin is Origin.NEW and moment.presence is Presence.UP:

@@ -1,11 +1,12 @@
 """A look: everything that a shutdown would touch, seen anew before it."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from .observation import GameSighting, HostSighting
+from .policy import GuestRole
 from .ports import GuardianPortError
 from .safety import HoldUp, LookedGame, hold_ups
 from .status import Command, CommandKind, Origin, State, Status
@@ -28,12 +29,13 @@ class Looker:
 
     host: TrackedHost
     games: Iterable[TrackedGame]
+    roles: Callable[[], Mapping[int, GuestRole]]
     saw_host: Callable[[HostSighting], None]
     saw_game: Callable[[str, GameSighting], None]
 
     async def look(self, thing: Tracked, asked_at: datetime) -> Look:
         """Look at what stopping this thing would touch; only what is seen from now on counts."""
-        games = self._touched(thing)
+        games = self.touched(thing)
         host, seen = await asyncio.gather(
             self._look_at_host(asked_at),
             asyncio.gather(*(self._look_at_game(game, asked_at) for game in games)),
@@ -48,10 +50,12 @@ class Looker:
         }
         return Look(
             looked_at=min([host.seen_at, *(sighting.seen_at for sighting in seen)]),
-            hold_ups=hold_ups(host, looked, can_see=self.host.can_see, vmid=thing.vmid),
+            hold_ups=hold_ups(
+                host, looked, can_see=self.host.can_see, vmid=thing.vmid, roles=self.roles()
+            ),
         )
 
-    def _touched(self, thing: Tracked) -> tuple[TrackedGame, ...]:
+    def touched(self, thing: Tracked) -> tuple[TrackedGame, ...]:
         """Give all game servers of a host, or all that share the guest of one."""
         if thing is self.host:
             return tuple(self.games)

@@ -10,6 +10,7 @@ from .safety import HoldUp
 from .status import (
     Command,
     CommandKind,
+    Demand,
     Effect,
     Event,
     EventKind,
@@ -44,9 +45,14 @@ class Moment:
 
     status: Status
     observation: Observation
-    command: Command | None
+    demand: Demand
     settings: Settings
     now: datetime
+
+    @property
+    def command(self) -> Command | None:
+        """Give what is told to the thing in this step."""
+        return self.demand.command
 
     @property
     def presence(self) -> Presence:
@@ -67,6 +73,19 @@ class Moment:
     def seconds(self) -> str:
         """Give how long the state has lasted, as events say it."""
         return whole_seconds(self.status.since, self.now)
+
+    @property
+    def wakes(self) -> bool:
+        """Tell whether a lease that is new with this step may wake."""
+        return self.demand.edge and self.demand.automatic
+
+    def for_demand(self) -> Moment:
+        """Give the moment as brought about by whoever wants the thing, not by who told it last."""
+        return replace(self, status=replace(self.status, by=self.demand.by))
+
+    def unprompted(self) -> Moment:
+        """Give the moment as brought about by nobody."""
+        return replace(self, status=replace(self.status, by=None))
 
     def asked(self, kind: CommandKind) -> bool:
         """Tell whether this is what is asked for now."""

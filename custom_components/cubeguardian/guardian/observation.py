@@ -43,10 +43,19 @@ class RunningTask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuestSighting:
-    """Whether Proxmox says that a guest runs."""
+    """Whether Proxmox says that a guest runs; `name` is for texts."""
 
     vmid: int
     running: bool
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackupDue:
+    """A planned backup of the host's guests: when it runs next, and the job's id."""
+
+    at: datetime
+    job: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +66,10 @@ class HostSighting:
     has no network, so nothing here says anything about the host. `watched_port` False: there is
     no port to watch and ping alone decides. `tasks` and `guests` are None where they were not
     read, which is not the same as none; `read_at` is the instant of that reading where it is not
-    `seen_at`. A sighting with the `seen_at` of the one before adds a reading to the same probe.
+    `seen_at`. `sees_all_guests` False: a right is missing, so that guests may run unseen.
+    `backups_due` is None where the jobs cannot be read. `draws_power` is what a power meter says of
+    the host, None without one. A sighting with the `seen_at` of the one before adds a reading to
+    the same probe.
     """
 
     seen_at: datetime
@@ -69,11 +81,26 @@ class HostSighting:
     tasks: tuple[RunningTask, ...] | None = None
     guests: tuple[GuestSighting, ...] | None = None
     read_at: datetime | None = None
+    sees_all_guests: bool = True
+    backups_due: tuple[BackupDue, ...] | None = None
+    draws_power: bool | None = None
 
     @property
     def answers(self) -> bool:
         """Say whether what makes this host `up` was there."""
         return self.network and (self.port if self.watched_port else self.ping) is True
+
+    @property
+    def probed(self) -> bool:
+        """Say whether anything was probed whose silence means something."""
+        watched = self.watched_port and self.port is not None
+        return self.network and (self.ping is not None or watched)
+
+    @property
+    def hung(self) -> bool:
+        """Say whether it draws power and is silent on all that was probed."""
+        silent = self.probed and self.ping is not True and not self.answers
+        return silent and self.draws_power is True
 
     def guest_running(self, vmid: int | None) -> bool | None:
         """Say whether a guest runs; None where nobody can tell. A guest that is gone is stopped."""
@@ -132,11 +159,11 @@ def judge_host(sighting: HostSighting, before: Judgement) -> Judgement:
     """Add one sighting of the host to what is known.
 
     Up is believed at once. Down takes two misses in a row, and leaving `up` two silences in a
-    row, so that one lost probe changes nothing.
+    row, so that one lost probe changes nothing. What was there and still draws power is not down.
     """
     if sighting.answers:
         return Judgement(presence=Presence.UP, seen_at=sighting.seen_at)
-    if not sighting.network or not _probed(sighting):
+    if not sighting.probed:
         return Judgement(presence=Presence.UNKNOWN, seen_at=sighting.seen_at)
     silences = before.silences + 1
     if sighting.ping is True:
@@ -145,16 +172,19 @@ def judge_host(sighting: HostSighting, before: Judgement) -> Judgement:
         return Judgement(presence=presence, silences=silences, seen_at=sighting.seen_at)
     misses = before.misses + 1
     return Judgement(
-        presence=Presence.DOWN if misses >= MISSES_FOR_DOWN else before.presence,
+        presence=_missed(sighting, before.presence, misses),
         misses=misses,
         silences=silences,
         seen_at=sighting.seen_at,
     )
 
 
-def _probed(sighting: HostSighting) -> bool:
-    """Say whether anything was probed whose silence means something."""
-    return sighting.ping is not None or (sighting.watched_port and sighting.port is not None)
+def _missed(sighting: HostSighting, before: Presence, misses: int) -> Presence:
+    """Say what a host is that every probe missed."""
+    if misses < MISSES_FOR_DOWN:
+        return before
+    was_there = before in {Presence.UP, Presence.STARTING}
+    return Presence.STARTING if was_there and sighting.hung else Presence.DOWN
 
 
 def judge_game(

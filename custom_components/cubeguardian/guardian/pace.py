@@ -89,6 +89,11 @@ class Learned:
             return DEFAULTS[leg]
         return self.expected(whole) * (DEFAULTS[leg] / DEFAULTS[whole])
 
+    def slowest(self, leg: Leg) -> timedelta | None:
+        """Give the longest of the last durations; None where there is none."""
+        known = self.seconds.get(leg)
+        return timedelta(seconds=max(known)) if known else None
+
     def rest(self, route: Route) -> timedelta:
         """Give what still comes after the phase between the two parts.
 

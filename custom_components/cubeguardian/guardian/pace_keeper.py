@@ -35,6 +35,15 @@ class Course:
         """Say whether it is still under way in this status."""
         return (self.state, self.since) == (status.state, status.since)
 
+    def shifted(self, by: timedelta) -> Course:
+        """Give it as it is after the wall clock was set."""
+        return replace(
+            self,
+            since=self.since + by,
+            began=self.began and self.began + by,
+            between=self.between and self.between + by,
+        )
+
 
 class PaceKeeper:
     """Keep the learned times of a host and its game servers, and estimate with them.
@@ -57,6 +66,18 @@ class PaceKeeper:
     def estimate(self, target: str) -> Estimate | None:
         """Give when what is under way will be over; None where nothing is."""
         return self._estimates.get(target)
+
+    def slowest_start(self, target: str) -> timedelta | None:
+        """Give the longest that a game server has taken lately from its host's API to Minecraft."""
+        return self._learned[target].slowest(GAME_ROUTE.whole)
+
+    def shift(self, by: timedelta) -> None:
+        """Move what is under way with a wall clock that was set."""
+        self._courses = {target: course.shifted(by) for target, course in self._courses.items()}
+        self._estimates = {
+            target: replace(estimate, known_at=estimate.known_at + by, due=estimate.due + by)
+            for target, estimate in self._estimates.items()
+        }
 
     def observe(
         self, target: str, before: Status, step: Transition, presence: Presence, now: datetime

@@ -1,6 +1,7 @@
 """What the guardian needs from outside, and the errors that cross its border."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from enum import StrEnum
 from typing import Protocol
 
@@ -32,13 +33,14 @@ class RefusalReason(StrEnum):
     NOTHING_TO_CANCEL = "nothing_to_cancel"
     NOT_ALLOWED = "not_allowed"
     SUPERSEDED = "superseded"
-    AUTOMATIC_NOT_AVAILABLE = "automatic_not_available"
+    FORBIDDEN = "forbidden"
 
 
 class Refused(Exception):  # noqa: N818 - a refusal is an answer, not an error
     """A command was understood and not carried out.
 
-    Placeholders: `reason` for maintenance (the text that was given with the mode).
+    Placeholders: `reason` for maintenance (the text that was given with the mode) and for
+    forbidden (the texts of the vetoes).
     """
 
     def __init__(
@@ -66,6 +68,15 @@ class HostPort(Protocol):
     async def reboot(self) -> None:
         """Ask the host to reboot; return once it has accepted."""
 
+    async def stop_guest(self, vmid: int, patience: timedelta) -> None:
+        """Ask a guest to shut down and return once it is stopped; it is never killed.
+
+        Raise GuardianPortError `guest_ignores` where it still runs after `patience`.
+        """
+
+    async def start_guest(self, vmid: int) -> None:
+        """Start a guest; one that already runs is a success."""
+
     async def look(self) -> HostSighting:
         """Read everything anew: reachability, tasks, guests. Never from a cache."""
 
@@ -85,6 +96,9 @@ class GamePort(Protocol):
 
     async def reboot(self) -> None:
         """Ask the guest to reboot."""
+
+    async def save(self) -> None:
+        """Have the world written to disk; nothing happens where no way to say so is set up."""
 
     async def look(self) -> GameSighting:
         """Ask the Minecraft server anew for its status. Never from a cache."""

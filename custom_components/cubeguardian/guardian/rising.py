@@ -39,6 +39,8 @@ def off(moment: Moment) -> Transition:
                 return moment.refuse(moment.command, RefusalReason.NOTHING_TO_CANCEL)
     if moment.presence is Presence.UP:
         return moment.enter_running(moment.event(_found_up(moment)), by=None)
+    if moment.wakes:
+        return wake(moment.for_demand())
     if moment.presence is Presence.STARTING and not moment.status.sign_distrusted:
         return _found(moment)
     return _still_off(moment)
@@ -107,6 +109,8 @@ def waking(moment: Moment) -> Transition:
         return _waking_told(moment, moment.command)
     if moment.presence is Presence.UP:
         return _woken(moment)
+    if moment.demand.edge and (wanted := _wanted_meanwhile(moment)):
+        return wanted
     if moment.status.cause is Cause.FOUND and moment.presence is Presence.DOWN:
         return moment.enter(State.OFF, went_down_at=moment.status.went_down_at)
     code = _refused(moment) or (DEADLINE_CODE if moment.passed(moment.status.deadline) else None)
@@ -137,17 +141,27 @@ def _waking_told(moment: Moment, command: Command) -> Transition:
     return moment.stay(then=Then.NOTHING, stop_at=None, forced=False)
 
 
+def _wanted_meanwhile(moment: Moment) -> Transition | None:
+    """W3, O3: a new lease keeps up what comes up, and sees to it that what was found does."""
+    wished = moment.for_demand()
+    if moment.status.cause is Cause.FOUND and moment.wakes:
+        return wake(wished)
+    if moment.status.then is not Then.STOP:
+        return None
+    return wished.stay(then=Then.NOTHING, stop_at=None, forced=False)
+
+
 def _woken(moment: Moment) -> Transition:
-    """W2: it is up; where a stop is wanted by now, look at once."""
+    """W2: it is up; where a stop is wanted by now, look at once; unless it is wanted anew."""
     found = moment.status.cause is Cause.FOUND
     kind = _found_up(moment) if found else EventKind.WOKEN
     event = moment.event(kind, seconds=moment.seconds)
-    if moment.status.then is not Then.STOP:
+    if moment.status.then is not Then.STOP or moment.demand.edge:
         return moment.enter_running(event)
     counting = count_down(
         moment,
         end=max(moment.status.stop_at or moment.now, moment.now),
-        forced=moment.status.forced,
+        cause=Cause.FORCED if moment.status.forced else Cause.ASKED,
     )
     return replace(counting, events=(event, *counting.events))
 
@@ -238,7 +252,7 @@ def _resend(moment: Moment) -> Transition:
 
 
 def wake_had_failed(moment: Moment) -> Transition:
-    """F1 to F3: up late, tried again by command, or let go."""
+    """F1 to F3: up late, tried again, or let go."""
     if moment.asked(CommandKind.WAKE):
         return wake(moment)
     if moment.presence is Presence.UP:
@@ -246,10 +260,19 @@ def wake_had_failed(moment: Moment) -> Transition:
     silent_guest = _runs_in_vain(moment)
     if moment.command is not None:
         return _failure_told(moment, moment.command, silent_guest=silent_guest)
+    if moment.wakes:
+        return wake(moment.for_demand())
     gone = moment.presence in {Presence.DOWN, Presence.STARTING} and not silent_guest
-    if gone and moment.passed(moment.status.retry_at):
+    return _retry(moment) if gone and moment.passed(moment.status.retry_at) else moment.stay()
+
+
+def _retry(moment: Moment) -> Transition:
+    """F2, F3: try again for whoever still wants it, a few times; let it go for nobody."""
+    demand = moment.demand
+    if not demand.live:
         return moment.enter(State.OFF)
-    return moment.stay()
+    again = demand.automatic and moment.status.attempts <= moment.settings.wake_tries
+    return wake(moment.for_demand()) if again else moment.stay()
 
 
 def _failure_told(moment: Moment, command: Command, *, silent_guest: bool) -> Transition:

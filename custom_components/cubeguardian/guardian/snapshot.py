@@ -6,13 +6,15 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from .demand import Lease, Source
 from .journal import Journal, JournalEntry
 from .observation import Presence
 from .pace import Estimate, Learned
-from .safety import HoldUp
+from .safety import HOST, HoldUp
 from .status import Cause, Phase, State, Status, Then
 
-STORED_VERSION = 2
+STORED_VERSION = 3
+DEFAULT_IDLE_MINUTES = 10
 
 
 class Mode(StrEnum):
@@ -37,6 +39,7 @@ class ThingView:
 
     `deadline` ends the state; in a countdown it is the instant of the shutdown, and None while
     something holds it. `wanted` is what a switch shows. `degraded`: running, but silent.
+    `hung`: silent, but it draws power as if it ran.
     """
 
     state: State
@@ -51,6 +54,7 @@ class ThingView:
     by: str | None = None
     held: tuple[HoldUp, ...] = ()
     degraded: bool = False
+    hung: bool = False
     players_online: int | None = None
     players: tuple[str, ...] = ()
     estimate: Estimate | None = None
@@ -73,7 +77,11 @@ class ThingView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """Everything that the guardian shows, at one instant."""
+    """Everything that the guardian shows, at one instant.
+
+    `leases` are all that are held, declined ones included. `vetoes` are the texts of what forbids
+    players to wake. `protected` are the guests that are Home Assistant itself.
+    """
 
     host: ThingView
     games: Mapping[str, ThingView]
@@ -81,6 +89,21 @@ class Snapshot:
     mode_reason: str
     watch: Watch
     journal: tuple[JournalEntry, ...]
+    idle_minutes: int = DEFAULT_IDLE_MINUTES
+    leases: tuple[Lease, ...] = ()
+    vetoes: Mapping[str, str] = field(default_factory=dict)
+    protected: frozenset[int] = frozenset()
+
+    def live(self, target: str) -> tuple[Lease, ...]:
+        """Give the leases that keep a thing up; one on a game server keeps its host up as well."""
+        return tuple(
+            lease for lease in self.leases if not lease.declined and target in {HOST, lease.target}
+        )
+
+    @property
+    def keep_awake(self) -> Lease | None:
+        """Give the lease of keep-awake, where it is on."""
+        return next((lease for lease in self.leases if lease.source is Source.KEEP_AWAKE), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +116,9 @@ class StoredGuardian:
     mode_reason: str = ""
     journal: tuple[JournalEntry, ...] = ()
     learned: Mapping[str, Learned] = field(default_factory=dict)
+    leases: tuple[Lease, ...] = ()
+    idle_minutes: int = DEFAULT_IDLE_MINUTES
+    protected: frozenset[int] = frozenset()
 
     def to_dict(self) -> dict[str, Any]:
         """Give it as plain JSON."""
@@ -104,6 +130,9 @@ class StoredGuardian:
             "mode_reason": self.mode_reason,
             "journal": Journal(self.journal).to_list(),
             "learned": {target: learned.to_dict() for target, learned in self.learned.items()},
+            "leases": [lease.to_dict() for lease in self.leases],
+            "idle_minutes": self.idle_minutes,
+            "protected": sorted(self.protected),
         }
 
     @classmethod
@@ -117,18 +146,28 @@ class StoredGuardian:
             mode_reason=stored["mode_reason"],
             journal=Journal.from_list(stored["journal"]).entries,
             learned={key: Learned.from_dict(value) for key, value in stored["learned"].items()},
+            leases=tuple(Lease.from_dict(item) for item in stored["leases"]),
+            idle_minutes=stored["idle_minutes"],
+            protected=frozenset(stored["protected"]),
         )
 
 
 def _migrated(stored: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Bring what an older version stored up to date: version 1 had learned nothing."""
-    match stored["version"]:
-        case 1:
-            return {**stored, "learned": {}}
-        case version if version != STORED_VERSION:
-            message = f"stored by another version: {version}"
-            raise ValueError(message)
-    return stored
+    """Bring what an older version stored up to date.
+
+    Version 1 had learned nothing; version 2 knew no demand.
+    """
+    version = stored["version"]
+    if version not in range(1, STORED_VERSION + 1):
+        message = f"stored by another version: {version}"
+        raise ValueError(message)
+    unknown_then = {
+        "learned": {},
+        "leases": [],
+        "idle_minutes": DEFAULT_IDLE_MINUTES,
+        "protected": [],
+    }
+    return {**unknown_then, **stored}
 
 
 def is_wanted(status: Status) -> bool:

@@ -109,9 +109,22 @@ class Command:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demand:
-    """What is wanted: for now a command. Leases join it with the idle countdown."""
+    """What is wanted of one thing, besides what it is told.
+
+    `live`: somebody wants it, by a lease that was not declined; `by` names who wanted it last.
+    `edge`: such a lease is new with this step, and nothing forbids that it wakes. `idle_since`:
+    since when nobody has wanted it. `automatic`: leases may wake it. `may_rest`: being wanted by
+    nobody may shut it down, after a countdown of `countdown`.
+    """
 
     command: Command | None = None
+    live: bool = False
+    edge: bool = False
+    by: str | None = None
+    idle_since: datetime | None = None
+    automatic: bool = False
+    may_rest: bool = False
+    countdown: timedelta = timedelta(minutes=10)
 
 
 class Effect(StrEnum):
@@ -185,6 +198,11 @@ class EventKind(StrEnum):
     REBOOTED = "rebooted"
     LOST = "lost"
     STOPPED_OUTSIDE = "stopped_outside"
+    SAVE_FAILED = "save_failed"
+    GUEST_IGNORES = "guest_ignores"
+    SERVER_CRASHED = "server_crashed"
+    SERVER_UNREADABLE = "server_unreadable"
+    DEMAND_UNKNOWN = "demand_unknown"
     REFUSED = "refused"
 
 
@@ -208,7 +226,12 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """The times of the rules; `for_game` gives those of a game server."""
+    """The times of the rules; `for_game` gives those of a game server.
+
+    A shutdown has `save_timeout`, `guest_timeout` and `call_timeout` together until the node is
+    asked, and `stop_timeout` from then on. `wake_tries`: how often a wake that failed is tried
+    again by itself.
+    """
 
     thing: Thing = Thing.HOST
     wake_timeout: timedelta = timedelta(seconds=600)
@@ -216,6 +239,12 @@ class Settings:
     resend_every: timedelta = timedelta(seconds=15)
     resend_for: timedelta = timedelta(seconds=120)
     resend_slow: timedelta = timedelta(seconds=60)
+    quiet_for: timedelta = timedelta(minutes=2)
+    up_for: timedelta = timedelta(minutes=5)
+    wake_tries: int = 5
+    save_timeout: timedelta = timedelta(seconds=60)
+    guest_timeout: timedelta = timedelta(seconds=180)
+    call_timeout: timedelta = timedelta(seconds=60)
     stop_timeout: timedelta = timedelta(seconds=480)
     starting_timeout: timedelta = timedelta(seconds=300)
     hold_retry: timedelta = timedelta(seconds=60)
@@ -257,7 +286,8 @@ class Status:
     """Where one thing stands. All instants are aware and in UTC.
 
     `deadline` ends the state, `retry_at` is the next try (a look while counting down, the end of
-    `failed`), `resend_at` the next Wake. `look_asked_at` is set while a look is awaited: only what
+    `failed`), `resend_at` the next Wake. `forced`: the stop that is under way, or wanted next, was
+    forced. `look_asked_at` is set while a look is awaited: only what
     was seen since then counts. `attempts` counts wakes or stops that failed in a row.
     `sign_distrusted`: a sign of life that led nowhere; not taken for a start until it is gone.
     """

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import override
 
 from .lifecycle import instants
@@ -17,11 +17,13 @@ from .observation import (
     judge_game,
     judge_host,
 )
+from .occupancy import Silence
 from .ports import GamePort, GuardianPortError, HostPort
 from .snapshot import ThingView, Watch, is_wanted
 from .status import (
     Cause,
     Command,
+    Demand,
     Effect,
     Failure,
     Observation,
@@ -31,6 +33,7 @@ from .status import (
     State,
     Status,
 )
+from .timekeeping import shifted
 
 HOST_GONE_CODE = "connection_error"
 _LOOKING_CLOSELY = frozenset({State.WAKING, State.STOPPING})
@@ -38,13 +41,21 @@ _LOOKING_CLOSELY = frozenset({State.WAKING, State.STOPPING})
 
 @dataclass(slots=True, kw_only=True)
 class Tracked(ABC):
-    """One thing: its status, what was made of its sightings, and the Wake that is on its way."""
+    """One thing: its status, what was made of its sightings, and what is on its way.
+
+    `orders` counts what it was told, `visits` the states that it has entered: whoever has awaited
+    something knows by them that it is out of date. `left` is the state before this one, `falling`
+    how far its shutdown has come.
+    """
 
     target: str
     settings: Settings
     status: Status
     judgement: Judgement = field(default_factory=Judgement)
-    wishes: int = 0
+    orders: int = 0
+    visits: int = 0
+    left: State | None = None
+    falling: Phase | None = None
     wake_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     wake_error: GuardianPortError | None = None
 
@@ -52,6 +63,10 @@ class Tracked(ABC):
     @abstractmethod
     def vmid(self) -> int | None:
         """Give the guest's number; a host has none."""
+
+    @abstractmethod
+    def phase(self, now: datetime) -> Phase | None:
+        """Say how far a wake has come."""
 
     @abstractmethod
     def observe(self, now: datetime, command: Command | None) -> Observation:
@@ -74,9 +89,19 @@ class Tracked(ABC):
                 self.wake_error = error
                 raise
 
+    def shift(self, by: timedelta) -> None:
+        """Move everything that is kept with a wall clock that was set."""
+        self.status = shifted(self.status, by)
+        if self.judgement.seen_at:
+            self.judgement = replace(self.judgement, seen_at=self.judgement.seen_at + by)
+
     def is_outdated(self, seen_at: datetime, last: datetime) -> bool:
         """Say whether something newer was seen; so much newer means that the clock was set back."""
         return last - self.settings.stale_after < seen_at < last
+
+    def progress(self, now: datetime) -> Phase | None:
+        """Say how far a wake, or a shutdown, has come."""
+        return self.falling if self.status.state is State.STOPPING else self.phase(now)
 
     def presence(self, now: datetime) -> Presence:
         """Give what is known now."""
@@ -89,9 +114,9 @@ class Tracked(ABC):
         waiting = status.state is State.COUNTDOWN and (status.held or status.look_asked_at)
         return status.state in _LOOKING_CLOSELY or bool(waiting)
 
-    def wakeups(self) -> Iterable[datetime]:
+    def wakeups(self, demand: Demand) -> Iterable[datetime]:
         """Give the instants at which something about it changes by itself."""
-        yield from instants(self.status, self.settings)
+        yield from instants(self.status, self.settings, demand)
         if self.judgement.seen_at and self.judgement.presence is not Presence.UNKNOWN:
             yield self.judgement.seen_at + self.settings.stale_after
 
@@ -152,8 +177,14 @@ class TrackedHost(Tracked):
         return None
 
     @override
+    def shift(self, by: timedelta) -> None:
+        Tracked.shift(self, by)
+        self.sighting, self.read = _shifted_host(self.sighting, by), _shifted_host(self.read, by)
+        self.up_since = self.up_since and self.up_since + by
+
+    @override
     def observe(self, now: datetime, command: Command | None) -> Observation:
-        return Observation(presence=self.presence(now), phase=self.phase(now))
+        return Observation(presence=self.presence(now), phase=self.progress(now))
 
     @override
     async def _perform(self, effect: Effect) -> None:
@@ -165,8 +196,8 @@ class TrackedHost(Tracked):
             case _:
                 await self.port.shut_down()
 
+    @override
     def phase(self, now: datetime) -> Phase | None:
-        """Say how far a wake has come."""
         return {Presence.UP: Phase.API, Presence.STARTING: Phase.PING}.get(self.presence(now))
 
     @property
@@ -186,6 +217,13 @@ class TrackedHost(Tracked):
         """Say whether a look now and then is enough."""
         return self.is_gone and self.judgement.presence is not Presence.UP
 
+    @override
+    def view(self, now: datetime) -> ThingView:
+        """Add that it draws power without a sign of life."""
+        hung = self.sighting is not None and self.sighting.hung
+        view = Tracked.view(self, now)
+        return replace(view, hung=hung and view.presence is not Presence.UP)
+
     def carries(self, now: datetime) -> bool:
         """Say whether guests can be started and used on it."""
         return self.presence(now) is Presence.UP and self.status.state is not State.STOPPING
@@ -193,12 +231,14 @@ class TrackedHost(Tracked):
 
 @dataclass(slots=True, kw_only=True)
 class TrackedGame(Tracked):
-    """A game server and the host it runs on."""
+    """A game server and the host it runs on; `taken_down`: its guest was stopped for its host."""
 
     port: GamePort
     host: TrackedHost
     sighting: GameSighting | None = None
     answered: GameSighting | None = None
+    silence: Silence = field(default_factory=Silence)
+    taken_down: bool = False
 
     @property
     @override
@@ -209,6 +249,14 @@ class TrackedGame(Tracked):
     def has_guest(self) -> bool:
         """Say whether there is a guest that can be started, stopped and seen."""
         return self.vmid is not None and self.host.can_see
+
+    @override
+    def shift(self, by: timedelta) -> None:
+        Tracked.shift(self, by)
+        self.sighting = _shifted_game(self.sighting, by)
+        self.answered = _shifted_game(self.answered, by)
+        since = self.silence.since
+        self.silence = replace(self.silence, since=since and since + by)
 
     @override
     async def _perform(self, effect: Effect) -> None:
@@ -230,6 +278,7 @@ class TrackedGame(Tracked):
         self.sighting = sighting
         if sighting.answers:
             self.answered = sighting
+            self.taken_down = False
         self.judgement = judge_game(sighting, self._around(now), self.judgement)
         return True
 
@@ -267,7 +316,7 @@ class TrackedGame(Tracked):
             )
         return Observation(
             presence=self.presence(now),
-            phase=self._phase(now),
+            phase=self.progress(now),
             ready=self.host.carries(now),
             send=self.guest_running(now) is False and self._may_start(now, command),
             failure=failure,
@@ -279,7 +328,8 @@ class TrackedGame(Tracked):
         up_since = self.host.up_since or now
         return wished_at >= up_since or now >= up_since + self.settings.autostart_delay
 
-    def _phase(self, now: datetime) -> Phase | None:
+    @override
+    def phase(self, now: datetime) -> Phase | None:
         if self.presence(now) is Presence.UP:
             return Phase.GAME
         if self.guest_running(now):
@@ -287,9 +337,9 @@ class TrackedGame(Tracked):
         return self.host.phase(now)
 
     @override
-    def wakeups(self) -> Iterable[datetime]:
+    def wakeups(self, demand: Demand) -> Iterable[datetime]:
         """Add the end of the time that guests get to start by themselves."""
-        yield from Tracked.wakeups(self)
+        yield from Tracked.wakeups(self, demand)
         if self.status.state is State.WAKING and self.host.up_since:
             yield self.host.up_since + self.settings.autostart_delay
 
@@ -318,3 +368,14 @@ def watch(host: TrackedHost, games: Iterable[TrackedGame], now: datetime) -> Wat
         for game in games
     )
     return Watch.EAGER if close else Watch.STEADY
+
+
+def _shifted_host(sighting: HostSighting | None, by: timedelta) -> HostSighting | None:
+    if sighting is None:
+        return None
+    read_at = sighting.read_at and sighting.read_at + by
+    return replace(sighting, seen_at=sighting.seen_at + by, read_at=read_at)
+
+
+def _shifted_game(sighting: GameSighting | None, by: timedelta) -> GameSighting | None:
+    return sighting and replace(sighting, seen_at=sighting.seen_at + by)

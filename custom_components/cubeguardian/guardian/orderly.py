@@ -1,0 +1,102 @@
+"""Go down in order: the worlds are saved, the guests are shut down, then the power goes."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from .observation import GuestSighting, Presence
+from .policy import GuestRole
+from .ports import GuardianPortError
+from .status import Effect, Event, EventKind, Phase, Severity, State
+from .things import Tracked, TrackedGame, TrackedHost
+
+IGNORES_CODE: Final = "guest_ignores"
+NOT_OURS_CODE: Final = "permission_error"
+_ASLEEP_WITH_HOST: Final = frozenset({GuestRole.GAME, GuestRole.SLEEPS_WITH_HOST})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Descent:
+    """One shutdown or reboot of a host or a guest.
+
+    `games` are those that go down with it. `goes_on` says whether it is still wanted: between two
+    steps it can be turned back.
+    """
+
+    thing: Tracked
+    effect: Effect
+    host: TrackedHost
+    games: tuple[TrackedGame, ...]
+    roles: Mapping[int, GuestRole]
+    reached: Callable[[Phase], None]
+    tell: Callable[[Tracked, Event], None]
+    goes_on: Callable[[], bool]
+
+    async def run(self) -> bool:
+        """Go down, and say whether it came to the power; raise GuardianPortError where it failed.
+
+        Guests that were stopped already are started again where it was turned back.
+        """
+        await asyncio.gather(*(self._save(game) for game in self.games))
+        stopped = await self._stop_guests() if self.thing is self.host else ()
+        if self.goes_on():
+            self.reached(Phase.POWER)
+            await self.thing.send(self.effect)
+            return True
+        if self.thing.status.state is State.RUNNING:
+            await asyncio.gather(*(self._start(guest) for guest in stopped))
+        return False
+
+    async def _save(self, game: TrackedGame) -> None:
+        """Save a world; its server saves it once more when its guest is shut down."""
+        if game.judgement.presence is not Presence.UP:
+            return
+        try:
+            await game.port.save()
+        except GuardianPortError as error:
+            kind, placeholders = EventKind.SAVE_FAILED, {"code": error.code}
+            event = Event(kind=kind, severity=Severity.WARNING, placeholders=placeholders)
+            self.tell(game, event)
+
+    async def _stop_guests(self) -> tuple[GuestSighting, ...]:
+        """Shut the guests down that sleep with their host, and wait until they are stopped."""
+        guests = tuple(self._guests())
+        if not guests or not self.goes_on():
+            return ()
+        self.reached(Phase.GUESTS)
+        errors = await asyncio.gather(*(self._stop(guest) for guest in guests))
+        if not self.thing.status.forced and (serious := [error for error in errors if error]):
+            raise serious[0]
+        return tuple(guest for guest, error in zip(guests, errors, strict=True) if not error)
+
+    def _guests(self) -> Iterable[GuestSighting]:
+        """Give the running guests that we shut down; what is forced leaves out the protected."""
+        read = self.host.read
+        for guest in (read and read.guests) or ():
+            role = self.roles.get(guest.vmid, GuestRole.KEEPS_AWAKE)
+            forced = self.thing.status.forced and role is not GuestRole.PROTECTED
+            if guest.running and (forced or role in _ASLEEP_WITH_HOST):
+                yield guest
+
+    async def _stop(self, guest: GuestSighting) -> GuardianPortError | None:
+        """Shut one guest down; one that we have no right to is left to its host's own shutdown."""
+        try:
+            await self.host.port.stop_guest(guest.vmid, self.thing.settings.guest_timeout)
+        except GuardianPortError as error:
+            if error.code == IGNORES_CODE:
+                placeholders = {"vmid": str(guest.vmid), "name": guest.name}
+                kind = EventKind.GUEST_IGNORES
+                event = Event(kind=kind, severity=Severity.WARNING, placeholders=placeholders)
+                self.tell(self.host, event)
+            return None if error.code == NOT_OURS_CODE else error
+        for game in self.games:
+            game.taken_down = game.taken_down or game.vmid == guest.vmid
+        return None
+
+    async def _start(self, guest: GuestSighting) -> None:
+        """Start a guest again that was stopped for nothing; whoever misses it can start it."""
+        try:
+            await self.host.port.start_guest(guest.vmid)
+        except GuardianPortError:
+            return
