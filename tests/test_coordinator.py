@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from datetime import timedelta
+from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.core import HomeAssistant
@@ -27,6 +28,7 @@ from custom_components.cubeguardian.server_manager import (
     HostTimeoutError,
     NameNotFoundError,
     PermissionDeniedError,
+    ServerManager,
     ServerManagerError,
 )
 
@@ -324,6 +326,25 @@ async def test_a_look_waits_for_a_reading_that_began_before_it_and_reads_anew(
     assert data.seen_at is not None
     assert data.read_at is not None
     assert min(data.seen_at, data.read_at) >= asked_at
+
+
+async def test_only_a_look_reads_what_changes_seldom_anew_and_a_lost_one_is_made_up_for(
+    load: Load, machines: FakeMachines, pass_time: PassTime, config_entry: MockConfigEntry
+) -> None:
+    read_node: Any = ServerManager.read_node
+    machines.host_up()
+    await load()
+    await machines.seen()
+    await pass_time(15, 15)
+    read_node.reset_mock()
+    await pass_time(15, 15)
+    await parts(config_entry).host.async_look()
+    machines.fails("read_node", HostTimeoutError("no answer"))
+    await parts(config_entry).host.async_look()
+    machines.works("read_node")
+    await pass_time(30, 15)
+    anew = [call.kwargs["anew"] for call in read_node.call_args_list]
+    assert anew == [False, True, True, True, False]
 
 
 async def test_a_look_that_came_to_nothing_refuses_a_shutdown(

@@ -110,7 +110,7 @@ async def test_who_listens_to_the_guardian_hears_every_event_until_he_leaves(
     assert len(heard) == 1
 
 
-async def test_who_plays_is_shown_but_not_stored(
+async def test_that_somebody_plays_is_stored_but_not_who(
     hass: HomeAssistant,
     load: Load,
     machines: FakeMachines,
@@ -120,10 +120,14 @@ async def test_who_plays_is_shown_but_not_stored(
     machines.everything_up()
     await load()
     await machines.seen()
-    written = hass_storage["cubeguardian.01HOST"]
     machines.game_up(SURVIVAL, "Alex")
     await machines.glance()
-    assert guardian(config_entry).snapshot.games["01SURVIVAL"].players == ("Alex",)
+    written = hass_storage["cubeguardian.01HOST"]
+    assert "players" in {lease["source"] for lease in written["data"]["leases"]}
+    assert "Alex" not in str(written)
+    machines.game_up(SURVIVAL, "Alex", "Steve")
+    await machines.glance()
+    assert guardian(config_entry).snapshot.games["01SURVIVAL"].players == ("Alex", "Steve")
     assert hass_storage["cubeguardian.01HOST"] is written
 
 

@@ -109,6 +109,7 @@ class HostCoordinator(PacedCoordinator[HostData]):
         self.manager = manager
         self._reading: asyncio.Task[None] | None = None
         self._read_due: datetime | None = None
+        self._read_anew = False
         self._answers_since: datetime | None = None
         self._seen_down = False
         self._misses = 0
@@ -146,7 +147,8 @@ class HostCoordinator(PacedCoordinator[HostData]):
         return HostData(seen_at=now, reachability=reachability, latency_ms=reachability.latency_ms)
 
     async def async_look(self) -> HostData:
-        """Return a look at everything that began after this call."""
+        """Return a look at everything that began after this call, with nothing from a cache."""
+        self._read_anew = True
         if self._reading is not None:
             await asyncio.wait({self._reading})
         self._read_due = None
@@ -174,10 +176,12 @@ class HostCoordinator(PacedCoordinator[HostData]):
         error: ServerManagerError | None = None
         reading: NodeReading | None = None
         began = dt_util.utcnow()
+        anew, self._read_anew = self._read_anew, False
         try:
-            reading = await self.manager.read_node(self.pace.read_timeout)
+            reading = await self.manager.read_node(self.pace.read_timeout, anew=anew)
         except ServerManagerError as err:
             error = err
+            self._read_anew |= anew
         if self._answers_since is None:
             return
         state = self._judge(error)

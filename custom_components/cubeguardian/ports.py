@@ -1,12 +1,13 @@
 """Plug the server manager into the guardian's ports."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 from .coordinator import HostCoordinator, MinecraftCoordinator
 from .guardian import (
+    BackupDue,
     GameSighting,
     GuardianPortError,
     GuestSighting,
@@ -15,19 +16,29 @@ from .guardian import (
 )
 from .observed import GameData, HostData
 from .server_manager import (
+    GameManagement,
     InvalidInputError,
+    NodeReading,
     ServerManager,
     ServerManagerError,
 )
 
+SAVE_TIMEOUT: Final = 60.0
+
 
 class HostBinding:
-    """Let the guardian wake, shut down and look at the host."""
+    """Let the guardian wake, shut down and look at the host, and rule its guests."""
 
-    def __init__(self, manager: ServerManager, coordinator: HostCoordinator) -> None:
-        """Bind the host that `manager` reaches and `coordinator` watches."""
+    def __init__(
+        self,
+        manager: ServerManager,
+        coordinator: HostCoordinator,
+        draws_power: Callable[[], bool | None] = lambda: None,
+    ) -> None:
+        """Bind the host that `manager` reaches and `coordinator` watches, and its power meter."""
         self._manager = manager
         self._coordinator = coordinator
+        self._draws_power = draws_power
 
     async def wake(self) -> None:
         """Send the magic packets."""
@@ -41,19 +52,33 @@ class HostBinding:
         """Ask the host to restart."""
         await _translated(self._manager.reboot())
 
+    async def stop_guest(self, vmid: int, patience: timedelta) -> None:
+        """Ask a guest to shut down, and return once it is stopped."""
+        await _translated(self._manager.stop_guest(vmid, patience))
+
+    async def start_guest(self, vmid: int) -> None:
+        """Start a guest."""
+        await _translated(self._manager.start_guest(vmid))
+
     async def look(self) -> HostSighting:
         """Look at the host afresh."""
-        return host_sighting(await self._coordinator.async_look())
+        data = await self._coordinator.async_look()
+        return host_sighting(data, draws_power=self._draws_power())
 
 
 class GameBinding:
     """Let the guardian start, stop and look at one game server."""
 
     def __init__(
-        self, manager: ServerManager, coordinator: MinecraftCoordinator, vmid: int | None
+        self,
+        manager: ServerManager,
+        coordinator: MinecraftCoordinator,
+        vmid: int | None,
+        management: GameManagement | None = None,
     ) -> None:
         """Bind the game server that runs in the guest `vmid`, where that is known."""
         self.vmid = vmid
+        self._management = management
         self._manager = manager
         self._coordinator = coordinator
 
@@ -69,6 +94,11 @@ class GameBinding:
         """Ask the guest to restart."""
         await _translated(self._manager.reboot_guest(self._guest()))
 
+    async def save(self) -> None:
+        """Write the world to disk, where the game server can be told to."""
+        if self._management is not None:
+            await _translated(self._management.save(timeout=SAVE_TIMEOUT))
+
     async def look(self) -> GameSighting:
         """Look at the game server afresh."""
         return game_sighting(await self._coordinator.async_look())
@@ -80,26 +110,49 @@ class GameBinding:
         return self.vmid
 
 
-def host_sighting(data: HostData) -> HostSighting:
-    """Say what `data` shows in the guardian's words."""
-    reach, reading = data.reachability, data.reading
-    sighting = HostSighting(seen_at=_seen_at(data), network=False, api=data.api)
+def host_sighting(data: HostData, *, draws_power: bool | None = None) -> HostSighting:
+    """Say what `data`, and a power meter where there is one, show in the guardian's words."""
+    reach = data.reachability
+    sighting = HostSighting(
+        seen_at=_seen_at(data), network=False, api=data.api, draws_power=draws_power
+    )
     if reach is not None:
         sighting = replace(sighting, ping=reach.ping, port=reach.port, network=reach.network)
-    if reading is not None:
-        sighting = replace(
-            sighting,
-            read_at=data.read_at,
-            tasks=tuple(
-                RunningTask(kind=task.kind, target=task.target)
-                for task in reading.tasks
-                if not task.ours
-            ),
-            guests=tuple(
-                GuestSighting(vmid=guest.vmid, running=guest.running) for guest in reading.guests
-            ),
-        )
-    return sighting
+    if data.reading is None:
+        return sighting
+    return _with_reading(sighting, data.reading, data.read_at)
+
+
+def _with_reading(
+    sighting: HostSighting, reading: NodeReading, read_at: datetime | None
+) -> HostSighting:
+    """Add what Proxmox says of the node."""
+    return replace(
+        sighting,
+        read_at=read_at,
+        tasks=tuple(
+            RunningTask(kind=task.kind, target=task.target)
+            for task in reading.tasks
+            if not task.ours
+        ),
+        guests=tuple(
+            GuestSighting(vmid=guest.vmid, running=guest.running, name=guest.name)
+            for guest in reading.guests
+        ),
+        sees_all_guests=reading.sees_all_guests,
+        backups_due=_backups_due(reading),
+    )
+
+
+def _backups_due(reading: NodeReading) -> tuple[BackupDue, ...] | None:
+    """Say which backups are planned; None where the jobs cannot be read."""
+    if reading.backups is None:
+        return None
+    return tuple(
+        BackupDue(at=job.next_run, job=job.id)
+        for job in reading.backups
+        if job.enabled and job.next_run is not None
+    )
 
 
 def game_sighting(data: GameData) -> GameSighting:

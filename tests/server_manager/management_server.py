@@ -52,14 +52,16 @@ class ManagementServer:
     released: asyncio.Event = field(default_factory=asyncio.Event)
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[ManagementServer]:
+    async def running(
+        self, host: str = "127.0.0.1", port: int = 0
+    ) -> AsyncIterator[ManagementServer]:
         """Listen until the block ends."""
         self.may_save.set()
         application = web.Application()
         application.router.add_get("/", self._upgrade)
         runner = web.AppRunner(application, shutdown_timeout=0.1)
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=self.context)
+        site = web.TCPSite(runner, host, port, ssl_context=self.context)
         await site.start()
         self.port = runner.addresses[0][1]
         try:

@@ -41,10 +41,10 @@ class RconServer:
     _open: int = 0
 
     @asynccontextmanager
-    async def running(self, host: str = "127.0.0.1") -> AsyncIterator[RconServer]:
+    async def running(self, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[RconServer]:
         """Listen until the block ends."""
         self.may_save.set()
-        server = await asyncio.start_server(self._serve, host, 0)
+        server = await asyncio.start_server(self._serve, host, port)
         self.port = server.sockets[0].getsockname()[1]
         async with server:
             yield self

@@ -1,6 +1,7 @@
 """The facade: which way it takes, and what it does with missing settings."""
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,35 @@ async def test_one_reading_holds_everything_of_the_node(
     assert [task.kind for task in reading.tasks] == ["vzdump"]
 
 
+async def test_jobs_and_rights_are_read_again_only_after_a_while_or_when_asked_to(
+    pve: LabPve, manager: ServerManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pve.grant(TOKEN_ID.partition("!")[0], "/", "Sys.Audit")
+    reading = await manager.read_node(5)
+    assert (reading.backups, reading.sees_all_guests) == ((), True)
+    pve.schedule_backup("nightly", 600)
+    pve.revoke("VM.Audit", "/vms")
+    reading = await manager.read_node(5)
+    assert (reading.backups, reading.sees_all_guests) == ((), True)
+    reading = await manager.read_node(5, anew=True)
+    assert [job.id for job in reading.backups or ()] == ["nightly"]
+    assert not reading.sees_all_guests
+    assert len(pve.heard("GET", "/cluster/backup")) == 2
+    monkeypatch.setattr("custom_components.cubeguardian.server_manager.server_manager._SELDOM", 0)
+    await manager.read_node(5)
+    assert len(pve.heard("GET", "/cluster/backup")) == 3
+
+
+async def test_without_the_right_to_see_backup_jobs_everything_else_is_read(
+    pve: LabPve, manager: ServerManager
+) -> None:
+    pve.schedule_backup("nightly", 600)
+    reading = await manager.read_node(5, anew=True)
+    assert reading.backups is None
+    assert [guest.vmid for guest in reading.guests] == [101, 200]
+    assert reading.sees_all_guests
+
+
 async def test_a_reading_keeps_to_its_time_altogether(pve: LabPve, manager: ServerManager) -> None:
     pve.break_with(Fault.HANG, path="/lxc")
     started = asyncio.get_running_loop().time()
@@ -96,6 +126,15 @@ async def test_guests_are_commanded_by_proxmox(pve: LabPve, manager: ServerManag
     assert pve.find_guest(101).status == "running"
     await manager.reboot_guest(101)
     assert pve.heard("POST", "/nodes/pve/qemu/101/status/reboot")
+
+
+async def test_a_guest_is_stopped_and_its_cards_are_read_by_proxmox(
+    pve: LabPve, manager: ServerManager
+) -> None:
+    pve.add_guest(300, "files", macs=("bc:24:11:00:00:01",))
+    assert await manager.guest_macs({300}) == {300: {"bc:24:11:00:00:01"}}
+    await manager.stop_guest(101, timedelta(seconds=5))
+    assert pve.find_guest(101).status == "stopped"
 
 
 async def test_without_a_token_ssh_shuts_down_and_restarts(tmp_path: Path) -> None:

@@ -262,7 +262,7 @@ async def test_an_address_that_pveproxy_does_not_allow_is_cut_off(
     session: aiohttp.ClientSession,
 ) -> None:
     async with answering(close_at_once) as port:
-        with pytest.raises(HostConnectionError, match="does pveproxy allow this address"):
+        with pytest.raises(HostConnectionError, match="does it allow this address"):
             await client(port, TlsTrust(), session).version()
         with pytest.raises(HostConnectionError):
             await fetch_certificate("127.0.0.1", port, 5)

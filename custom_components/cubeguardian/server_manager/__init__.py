@@ -9,6 +9,7 @@ from .errors import (
     ApiError,
     AuthenticationError,
     CertificateError,
+    GuestIgnoresError,
     HostConnectionError,
     HostKeyChangedError,
     HostTimeoutError,
@@ -28,7 +29,15 @@ from .minecraft_address import Address, Edition, parse_address
 from .minecraft_checker import MinecraftChecker
 from .minecraft_status import MinecraftStatus
 from .proxmox_api import ProxmoxAPI
-from .proxmox_models import Guest, GuestKind, NodeInfo, NodeStatus, Task, TaskStatus
+from .proxmox_models import (
+    BackupJob,
+    Guest,
+    GuestKind,
+    NodeInfo,
+    NodeStatus,
+    Task,
+    TaskStatus,
+)
 from .proxmox_rights import MissingRight, needed_rights, pveum_lines
 from .result import OperationResult, failed, report, succeeded
 from .server_manager import NodeReading, ServerManager
@@ -41,11 +50,13 @@ __all__ = [
     "Address",
     "ApiError",
     "AuthenticationError",
+    "BackupJob",
     "CertificateError",
     "ConnectivityChecker",
     "Edition",
     "GameManagement",
     "Guest",
+    "GuestIgnoresError",
     "GuestKind",
     "HostConnectionError",
     "HostKeyChangedError",

@@ -122,6 +122,12 @@ class ApiError(ServerManagerError):
         self.reason = reason
 
 
+class GuestIgnoresError(ServerManagerError):
+    """Report that a guest still runs although it was asked to shut down."""
+
+    code = "guest_ignores"
+
+
 class MinecraftProtocolError(ServerManagerError):
     """Report that something other than Minecraft answers on `port`."""
 

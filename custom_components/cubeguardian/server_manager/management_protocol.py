@@ -18,12 +18,11 @@ from yarl import URL
 from .errors import (
     ApiError,
     AuthenticationError,
-    CertificateError,
     HostTimeoutError,
     InvalidInputError,
-    NameNotFoundError,
     ServerManagerError,
 )
+from .http_errors import from_client_error
 from .management_settings import (
     ANSWERED,
     COMPLAINT_LIMIT,
@@ -32,14 +31,12 @@ from .management_settings import (
     announcement,
     player_names,
 )
-from .network import from_os_error
-from .tls import TlsTrust, presented_fingerprint, ssl_option
+from .tls import TlsTrust, ssl_option
 
 _CALL_ID = 1
 _MESSAGE_LIMIT = 1024 * 1024
 _MOST_MESSAGES = 1000
 _CLOSING = aiohttp.ClientWSTimeout(ws_close=0.5)
-_FINGERPRINT_TIMEOUT = 3.0
 
 type _Answer = dict[str, object]
 
@@ -165,28 +162,15 @@ class ManagementProtocol:
         raise ApiError(f"{where} talks without answering", reason="too many messages")
 
     async def _failure(self, error: aiohttp.ClientError) -> ServerManagerError:
-        """Return our own error for one of aiohttp."""
+        """Return our own error for one of aiohttp; no answer but an upgrade gets this far."""
         settings = self._settings
-        match error:
-            case aiohttp.ServerFingerprintMismatch():
-                return self._untrusted(error.got.hex())
-            case aiohttp.ClientConnectorCertificateError():
-                return self._untrusted(
-                    await presented_fingerprint(settings.host, settings.port, _FINGERPRINT_TIMEOUT)
-                )
-            case aiohttp.ClientConnectorDNSError():
-                return NameNotFoundError(f"{settings.host} does not resolve")
-            case aiohttp.ClientSSLError():
-                return ApiError(f"{settings.where} does not speak TLS", reason="no TLS")
-            case aiohttp.ClientConnectorError():
-                return from_os_error(error.os_error, settings.where)
-            case aiohttp.ClientResponseError():
-                return ApiError(
-                    f"{settings.where} does not speak the management protocol",
-                    status=ANSWERED,
-                    reason="no WebSocket",
-                )
-        return ApiError(f"{settings.where} hung up without an answer", reason=type(error).__name__)
+        if isinstance(error, aiohttp.ClientResponseError):
+            return ApiError(
+                f"{settings.where} does not speak the management protocol",
+                status=ANSWERED,
+                reason="no WebSocket",
+            )
+        return await from_client_error(error, settings.host, settings.port)
 
     def _url(self) -> URL:
         """Return the address of the management port."""
@@ -196,12 +180,6 @@ class ManagementProtocol:
             return URL.build(scheme=scheme, host=settings.host, port=settings.port, path="/")
         except ValueError:
             raise InvalidInputError("Not a host name or an IP address", field="host") from None
-
-    def _untrusted(self, fingerprint: str) -> CertificateError:
-        """Return the error for a certificate that is not the trusted one."""
-        return CertificateError(
-            f"The certificate of {self._settings.where} is not trusted", fingerprint=fingerprint
-        )
 
     def _refused(self, method: str, error: object) -> ApiError:
         """Return the error for a call that the server did not carry out."""

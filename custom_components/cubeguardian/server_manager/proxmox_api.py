@@ -1,16 +1,26 @@
 """Watch and shut down a host through the Proxmox VE API (design section 4)."""
 
-from collections.abc import Collection, Mapping
-from datetime import UTC, datetime
+import asyncio
+from collections.abc import Collection, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from logging import Logger
 
 import aiohttp
 
 from .connectivity_checker import PROXMOX_PORT
-from .errors import ApiError, InvalidInputError, PermissionDeniedError
+from .errors import (
+    ApiError,
+    GuestIgnoresError,
+    HostConnectionError,
+    HostTimeoutError,
+    InvalidInputError,
+    PermissionDeniedError,
+    ServerManagerError,
+)
 from .proxmox_http import ProxmoxClient
 from .proxmox_models import (
+    BackupJob,
     Guest,
     GuestKind,
     NodeInfo,
@@ -18,21 +28,27 @@ from .proxmox_models import (
     Task,
     TaskStatus,
     read_authority,
+    read_backup_jobs,
     read_clock,
     read_guests,
     read_local_node,
+    read_macs,
     read_node_status,
     read_nodes,
     read_privileges,
     read_running_tasks,
+    read_runs,
     read_task_status,
     read_upid,
     read_version,
     read_wakeonlan,
 )
-from .proxmox_rights import MissingRight, must_propagate, needed_rights
+from .proxmox_rights import ALL_GUESTS, MissingRight, must_propagate, needed_rights
 from .tls import TlsTrust, TrustKind, accepts
 from .wake_on_lan import normalise_mac
+
+# Proxmox ends its own task first, and then knows why.
+_TASK_ENDS_FIRST = 10.0
 
 
 class ProxmoxAPI:
@@ -130,17 +146,41 @@ class ProxmoxAPI:
         self, vmids: Collection[int] = (), *, timeout: float = 10
     ) -> tuple[MissingRight, ...]:
         """Return which rights the token lacks to watch, to shut down and to rule `vmids`."""
-        missing = []
-        for right in needed_rights(await self.find_node(timeout=timeout), vmids):
-            held = await self._client.get(
-                "/access/permissions",
-                partial(read_privileges, path=right.path, propagated=must_propagate(right)),
-                timeout=timeout,
-                query={"path": right.path},
-            )
-            if right.privilege not in held:
-                missing.append(right)
-        return tuple(missing)
+        needed = needed_rights(await self.find_node(timeout=timeout), vmids)
+        return tuple([right for right in needed if not await self._holds(right, timeout)])
+
+    async def sees_all_guests(self, *, timeout: float = 10) -> bool:
+        """Tell whether the token may see every guest; lists leave out what it may not see."""
+        return await self._holds(ALL_GUESTS, timeout)
+
+    async def backup_jobs(self, *, timeout: float = 10) -> tuple[BackupJob, ...] | None:
+        """Return the backup jobs that run on this node, None if they cannot be read.
+
+        They need Sys.Audit on /, which nothing else here needs.
+        """
+        node = await self.find_node(timeout=timeout)
+        try:
+            jobs = await self._client.get("/cluster/backup", read_backup_jobs, timeout=timeout)
+        except (ApiError, PermissionDeniedError) as error:
+            self.logger.debug("The backup jobs of %s cannot be read: %s", self._host, error)
+            return None
+        return tuple(job for job in jobs if job.node in {"", node})
+
+    async def guest_macs(
+        self, vmids: Iterable[int], *, timeout: float = 10
+    ) -> Mapping[int, frozenset[str]]:
+        """Return the MAC addresses of guests; one whose configuration cannot be read is missing."""
+        wanted = frozenset(vmids)
+        found: dict[int, frozenset[str]] = {}
+        for guest in await self.guests(timeout=timeout) if wanted else ():
+            if guest.vmid not in wanted:
+                continue
+            path = await self._path(f"/{guest.kind}/{guest.vmid}/config", timeout)
+            try:
+                found[guest.vmid] = await self._client.get(path, read_macs, timeout=timeout)
+            except (ApiError, PermissionDeniedError) as error:
+                self.logger.debug("The configuration of guest %s: %s", guest.vmid, error)
+        return found
 
     async def ca_certificate(self, *, timeout: float = 10) -> str | None:
         """Return the cluster's own certificate authority in PEM, if the node tells it."""
@@ -200,6 +240,30 @@ class ProxmoxAPI:
             return None
         return await self._command(guest, "shutdown", timeout, {"timeout": str(timeout_s)})
 
+    async def stop_guest(
+        self, vmid: int, *, patience: timedelta, timeout: float = 10, every: float = 2
+    ) -> None:
+        """Ask a guest to shut down, and return once it is stopped; it is never killed.
+
+        It is looked at every `every` seconds. Raises GuestIgnoresError where it still runs after
+        `patience`, or where Proxmox has given up before.
+        """
+        guest = await self._guest(vmid, timeout)
+        if not guest.running:
+            return
+        asked = {"timeout": str(max(1, round(patience.total_seconds())))}
+        try:
+            upid = await self._command(guest, "shutdown", timeout, asked)
+        except ServerManagerError as error:
+            if not error.sent:
+                raise
+            upid = None
+        deadline = asyncio.get_running_loop().time() + patience.total_seconds() + _TASK_ENDS_FIRST
+        while True:
+            if not await self._keeps_running(guest, upid, deadline, timeout):
+                return
+            await asyncio.sleep(every)
+
     async def reboot_guest(self, vmid: int, *, timeout: float = 10) -> str | None:
         """Restart a guest, or start it if it is stopped; return the task."""
         guest = await self._guest(vmid, timeout)
@@ -217,6 +281,39 @@ class ProxmoxAPI:
     async def wake_peer(self, peer_node_name: str, *, timeout: float = 10) -> None:
         """Let this node send the magic packet for another node of its cluster."""
         await self._client.post(f"/nodes/{peer_node_name}/wakeonlan", timeout=timeout)
+
+    async def _keeps_running(
+        self, guest: Guest, upid: str | None, deadline: float, timeout: float
+    ) -> bool:
+        """Tell whether a guest that was asked to shut down runs on; raise once that is final.
+
+        The task is read first: what the guest does after its end stays so. Where Proxmox's own
+        high availability stops the guest, the task ends long before.
+        """
+        late = asyncio.get_running_loop().time() >= deadline
+        try:
+            task = await self.task(upid, timeout=timeout) if upid else None
+            path = await self._path(f"/{guest.kind}/{guest.vmid}/status/current", timeout)
+            if not await self._client.get(path, read_runs, timeout=timeout):
+                return False
+        except ApiError, HostConnectionError, HostTimeoutError:
+            if late:
+                raise
+            return True
+        if late or (task and not task.running and not task.ok):
+            why = task.exit_text if task else ""
+            raise GuestIgnoresError(f"Guest {guest.vmid} still runs: {why}".rstrip(": "))
+        return True
+
+    async def _holds(self, right: MissingRight, timeout: float) -> bool:
+        """Tell whether the token holds a right."""
+        held = await self._client.get(
+            "/access/permissions",
+            partial(read_privileges, path=right.path, propagated=must_propagate(right)),
+            timeout=timeout,
+            query={"path": right.path},
+        )
+        return right.privilege in held
 
     async def _path(self, path: str, timeout: float) -> str:
         """Return a path below the node."""

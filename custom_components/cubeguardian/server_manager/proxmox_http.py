@@ -1,4 +1,4 @@
-"""Speak HTTP with a Proxmox VE node: the one place that knows its errors.
+"""Speak HTTP with a Proxmox VE node: the one place that knows what its answers mean.
 
 The text of an error is in the reason phrase, a 401 comes three seconds late, 595 to 599 mean that
 the node could not reach another one, an address that pveproxy does not allow is cut off without
@@ -20,20 +20,16 @@ from yarl import URL
 from .errors import (
     ApiError,
     AuthenticationError,
-    CertificateError,
-    HostConnectionError,
     HostTimeoutError,
     InvalidInputError,
-    NameNotFoundError,
     PermissionDeniedError,
     ServerManagerError,
 )
-from .network import from_os_error
+from .http_errors import from_client_error
 from .text import plain
-from .tls import TlsTrust, presented_fingerprint, ssl_option
+from .tls import TlsTrust, ssl_option
 
 _ANSWER_LIMIT = 8 * 1024 * 1024
-_FINGERPRINT_TIMEOUT = 3.0
 _DENIED = re.compile(r"\((?P<path>/[^,\s)]*),\s*(?P<privilege>[A-Za-z.|]+)")
 
 
@@ -122,31 +118,15 @@ class ProxmoxClient:
     @asynccontextmanager
     async def _typed_errors(self, timeout: float) -> AsyncIterator[None]:
         """Limit the time and turn aiohttp's errors into our own."""
-        where = f"{self._host}:{self._port}"
         try:
             async with asyncio.timeout(timeout):
                 yield
         except TimeoutError:
-            raise HostTimeoutError(f"{where} did not answer the request") from None
-        except aiohttp.ServerFingerprintMismatch as error:
-            raise self._untrusted(error.got.hex()) from None
-        except aiohttp.ClientConnectorCertificateError:
-            found = await presented_fingerprint(self._host, self._port, _FINGERPRINT_TIMEOUT)
-            raise self._untrusted(found) from None
-        except aiohttp.ClientConnectorDNSError as error:
-            raise NameNotFoundError(f"{self._host} does not resolve") from error
-        except aiohttp.ClientSSLError as error:
-            raise ApiError(f"{where} does not speak TLS", reason="no TLS") from error
-        except aiohttp.ClientConnectorError as error:
-            if isinstance(error.os_error, ConnectionResetError):
-                raise HostConnectionError(
-                    f"{where} hangs up at once (does pveproxy allow this address?)"
-                ) from error
-            raise from_os_error(error.os_error, where) from error
+            raise HostTimeoutError(
+                f"{self._host}:{self._port} did not answer the request"
+            ) from None
         except aiohttp.ClientError as error:
-            raise ApiError(
-                f"{where} hung up without an answer", reason=type(error).__name__
-            ) from error
+            raise await from_client_error(error, self._host, self._port) from None
 
     @asynccontextmanager
     async def _cookieless(self, sent: asyncio.Event | None) -> AsyncIterator[aiohttp.ClientSession]:
@@ -202,12 +182,6 @@ class ProxmoxClient:
         if status == 403:
             raise _denied(reason)
         raise ApiError(f"Proxmox answered {status} {reason}".rstrip(), status=status, reason=reason)
-
-    def _untrusted(self, fingerprint: str) -> CertificateError:
-        """Return the error for a certificate that is not the trusted one."""
-        return CertificateError(
-            f"The certificate of {self._host}:{self._port} is not trusted", fingerprint=fingerprint
-        )
 
 
 def _telling(sent: asyncio.Event) -> aiohttp.TraceConfig:

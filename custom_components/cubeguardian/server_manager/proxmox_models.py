@@ -8,11 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+import re
 from typing import Any
 
 from .text import plain
 
 _TEXT_LIMIT = 200
+_NETWORK_CARD = re.compile(r"net\d+")
+_MAC = re.compile(r"=((?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2})(?:,|$)")
 _SAME_BOOT = timedelta(seconds=10)
 
 
@@ -76,6 +79,20 @@ class TaskStatus:
     running: bool
     ok: bool
     exit_text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackupJob:
+    """Hold a planned backup; it runs on `node`, "" for every node.
+
+    `repeat_missed`: what was missed while the node slept is caught up on at its next start.
+    """
+
+    id: str
+    enabled: bool
+    next_run: datetime | None
+    repeat_missed: bool
+    node: str
 
 
 def read_version(data: object) -> str:
@@ -154,6 +171,26 @@ def read_task_status(data: object) -> TaskStatus:
     )
 
 
+def read_runs(data: object) -> bool:
+    """Read from GET /nodes/{node}/{kind}/{vmid}/status/current whether the guest runs."""
+    return _text(_mapping(data)["status"]) == "running"
+
+
+def read_macs(data: object) -> frozenset[str]:
+    """Read from GET /nodes/{node}/{kind}/{vmid}/config the cards' MAC addresses."""
+    return frozenset(
+        mac.lower()
+        for key, value in _mapping(data).items()
+        if _NETWORK_CARD.fullmatch(key)
+        for mac in _MAC.findall(str(value))
+    )
+
+
+def read_backup_jobs(data: object) -> tuple[BackupJob, ...]:
+    """Read GET /cluster/backup."""
+    return tuple(_backup_job(item) for item in _list(data))
+
+
 def read_authority(data: object) -> str | None:
     """Read from GET /nodes/{node}/certificates/info the cluster's own authority, in PEM."""
     for item in _list(data):
@@ -214,6 +251,18 @@ def _task(item: Mapping[str, Any], token_id: str) -> Task:
         user=_text(owner),
         started_at=datetime.fromtimestamp(int(item["starttime"]), UTC),
         ours=owner == token_id,
+    )
+
+
+def _backup_job(item: Mapping[str, Any]) -> BackupJob:
+    """Read one planned backup; Proxmox leaves out what is as it is by default."""
+    next_run = item.get("next-run")
+    return BackupJob(
+        id=_text(item["id"]),
+        enabled=bool(int(item.get("enabled", 1))),
+        next_run=datetime.fromtimestamp(int(next_run), UTC) if next_run else None,
+        repeat_missed=bool(int(item.get("repeat-missed", 0))),
+        node=_text(item.get("node") or ""),
     )
 
 

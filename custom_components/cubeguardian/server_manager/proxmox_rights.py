@@ -19,12 +19,15 @@ class MissingRight:
     privilege: str
 
 
+ALL_GUESTS = MissingRight(path=_GUESTS, privilege="VM.Audit")
+
+
 def needed_rights(node: str, vmids: Collection[int]) -> tuple[MissingRight, ...]:
     """Return every right that is needed: on the node, on all guests, on each game's guest."""
     return (
         MissingRight(path=f"/nodes/{node}", privilege="Sys.Audit"),
         MissingRight(path=f"/nodes/{node}", privilege="Sys.PowerMgmt"),
-        MissingRight(path=_GUESTS, privilege="VM.Audit"),
+        ALL_GUESTS,
         *(
             MissingRight(path=f"{_GUESTS}/{vmid}", privilege="VM.PowerMgmt")
             for vmid in sorted(set(vmids))

@@ -1,8 +1,9 @@
 """Put the modules together for one host: the seed's ServerManager."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from logging import Logger
 from typing import Any
 
@@ -19,22 +20,38 @@ from .minecraft_address import Edition
 from .minecraft_checker import MinecraftChecker
 from .minecraft_status import MinecraftStatus
 from .proxmox_api import ProxmoxAPI
-from .proxmox_models import Guest, NodeStatus, Task
+from .proxmox_models import BackupJob, Guest, NodeStatus, Task
 from .result import OperationResult, report
 from .settings import Settings
 from .ssh_manager import SSHManager
 from .wake_on_lan import WakeOnLANManager, WakeReport
 
 _PEER_TIMEOUT = 5.0
+_SELDOM = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeReading:
-    """Hold what one look at the node showed."""
+    """Hold what one look at the node showed.
+
+    `backups` are the jobs that run on this node, None where the token must not read them.
+    `sees_all_guests` False: the token lacks the right to see every guest.
+    """
 
     status: NodeStatus
     guests: tuple[Guest, ...]
     tasks: tuple[Task, ...]
+    backups: tuple[BackupJob, ...] | None = None
+    sees_all_guests: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seldom:
+    """Hold what changes seldom, and when it was read (time of the event loop)."""
+
+    read_at: float
+    backups: tuple[BackupJob, ...] | None
+    sees_all_guests: bool
 
 
 class ServerManager:
@@ -63,6 +80,7 @@ class ServerManager:
         )
         self.minecraft_checker = MinecraftChecker(logger)
         self.proxmox = self._proxmox(settings.host, settings.node) if settings.has_token else None
+        self._seldom: _Seldom | None = None
 
     async def wake_server(
         self, mac_address: str | None = None, target_host: str | None = None
@@ -148,19 +166,36 @@ class ServerManager:
         """Look whether the host answers, in at most `timeout` seconds."""
         return await self.connectivity_checker.probe(self._settings.host, timeout=timeout)
 
-    async def read_node(self, timeout: float) -> NodeReading:
-        """Read status, guests and tasks of the node, in at most `timeout` seconds together."""
+    async def read_node(self, timeout: float, *, anew: bool = False) -> NodeReading:
+        """Read status, guests and tasks of the node, in at most `timeout` seconds together.
+
+        Backup jobs and rights are read only every five minutes, unless all must be `anew`.
+        """
         proxmox = self._required_proxmox()
         try:
             async with asyncio.timeout(timeout):
                 # One after another: all of them then share one connection.
-                return NodeReading(
+                reading = NodeReading(
                     status=await proxmox.node_status(timeout=timeout),
                     guests=await proxmox.guests(timeout=timeout),
                     tasks=await proxmox.running_tasks(timeout=timeout),
                 )
+                seldom = await self._read_seldom(proxmox, timeout, anew)
         except TimeoutError:
             raise HostTimeoutError(f"{self._settings.host} did not answer in time") from None
+        return replace(reading, backups=seldom.backups, sees_all_guests=seldom.sees_all_guests)
+
+    async def _read_seldom(self, proxmox: ProxmoxAPI, timeout: float, anew: bool) -> _Seldom:
+        """Return backup jobs and rights, read now or not long ago."""
+        now = asyncio.get_running_loop().time()
+        known = self._seldom
+        if known is None or anew or now - known.read_at >= _SELDOM:
+            known = self._seldom = _Seldom(
+                read_at=now,
+                sees_all_guests=await proxmox.sees_all_guests(timeout=timeout),
+                backups=await proxmox.backup_jobs(timeout=timeout),
+            )
+        return known
 
     async def peer_nodes(self, timeout: float) -> tuple[str, ...]:
         """Return the nodes that the cluster peer knows, () where none is set up.
@@ -180,6 +215,19 @@ class ServerManager:
     async def shutdown_guest(self, vmid: int) -> None:
         """Shut a guest down; one that is stopped already is fine."""
         await self._required_proxmox().shutdown_guest(vmid, timeout=self._settings.timeout)
+
+    async def stop_guest(self, vmid: int, patience: timedelta) -> None:
+        """Ask a guest to shut down, and return once it is stopped; it is never killed.
+
+        Raises GuestIgnoresError where it still runs after `patience`.
+        """
+        await self._required_proxmox().stop_guest(
+            vmid, patience=patience, timeout=self._settings.timeout
+        )
+
+    async def guest_macs(self, vmids: Iterable[int]) -> Mapping[int, frozenset[str]]:
+        """Return the MAC addresses of guests; one whose configuration cannot be read is missing."""
+        return await self._required_proxmox().guest_macs(vmids, timeout=self._settings.timeout)
 
     async def reboot_guest(self, vmid: int) -> None:
         """Restart a guest, or start it if it is stopped."""
