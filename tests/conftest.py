@@ -116,9 +116,9 @@ def asked(machines: FakeMachines, monkeypatch: pytest.MonkeyPatch) -> Counter[st
     def count(name: str) -> None:
         answer = getattr(ServerManager, name)
 
-        async def counted(*args: Any) -> Any:
+        async def counted(*args: Any, **more: Any) -> Any:
             counts[name] += 1
-            return await answer(*args)
+            return await answer(*args, **more)
 
         monkeypatch.setattr(ServerManager, name, counted)
 
@@ -134,9 +134,9 @@ def hang(machines: FakeMachines, monkeypatch: pytest.MonkeyPatch) -> Hang:
     def hold(name: str) -> asyncio.Event:
         answer, let_go = getattr(ServerManager, name), asyncio.Event()
 
-        async def held(*args: Any) -> Any:
+        async def held(*args: Any, **more: Any) -> Any:
             await let_go.wait()
-            return await answer(*args)
+            return await answer(*args, **more)
 
         monkeypatch.setattr(ServerManager, name, held)
         return let_go

@@ -1,19 +1,31 @@
 """What the tests of the flows type in, and how they go from step to step."""
 
 import asyncio
+from datetime import timedelta
 import json
 import re
+from types import SimpleNamespace
 from typing import Any
 
-from homeassistant.config_entries import SOURCE_USER
+from homeassistant.config_entries import SOURCE_USER, ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType, section
+from homeassistant.helpers import config_validation as cv
 from icmplib.exceptions import SocketPermissionError
+from probatio import to_field_list
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.cubeguardian.const import DOMAIN
-from custom_components.cubeguardian.server_manager import connectivity_checker
+from custom_components.cubeguardian.const import DOMAIN, SUBENTRY_MINECRAFT_SERVER
+from custom_components.cubeguardian.observed import HostData
+from custom_components.cubeguardian.server_manager import (
+    Guest,
+    GuestKind,
+    NodeReading,
+    NodeStatus,
+    Reachability,
+    connectivity_checker,
+)
 
 from .house import INTEGRATION
 from .lab.pve import TOKEN_ID, TOKEN_SECRET
@@ -75,6 +87,39 @@ def known_host(hass: HomeAssistant, port: int = 8006, **changes: Any) -> MockCon
     return entry
 
 
+def guest(vmid: int, name: str) -> Guest:
+    """Return a guest as the host shows it; 900 to 999 are templates."""
+    return Guest(
+        vmid=vmid,
+        name=name,
+        kind=GuestKind.QEMU,
+        status="stopped",
+        running=False,
+        uptime=timedelta(),
+        lock=None,
+        template=900 <= vmid < 1000,
+    )
+
+
+def pretend_loaded(
+    hass: HomeAssistant, entry: MockConfigEntry, *guests: Guest, answers: bool = False
+) -> None:
+    """Pretend that the host is loaded, and was read if there are guests."""
+    status = NodeStatus(
+        uptime=timedelta(),
+        cpu_percent=0,
+        memory_used=0,
+        memory_total=0,
+        booted_at=None,
+        version="9.0",
+    )
+    reading = NodeReading(status=status, guests=guests, tasks=()) if guests else None
+    reach = Reachability(ping=None, port=answers, latency_ms=None, network=True)
+    entry.mock_state(hass, ConfigEntryState.LOADED)
+    data = HostData(reading=reading, reachability=reach)
+    entry.runtime_data = SimpleNamespace(host=SimpleNamespace(data=data))
+
+
 def all_texts(*path: str) -> list[dict[str, Any]]:
     """Return the texts below `path` in every language."""
     found = []
@@ -92,7 +137,8 @@ def placeholders(texts: object) -> set[str]:
 
 
 def check_texts(step: Any, *path: str) -> None:
-    """Check that every language has every text of a step, and that placeholders are filled.
+    """Check that every language has every text of a step, that placeholders are filled, and that
+    a form can be sent to a browser.
 
     `path` leads to the flow's texts, for example "config".
     """
@@ -106,6 +152,7 @@ def _check_texts(step: Any, texts: dict[str, Any]) -> None:
         case FlowResultType.FORM:
             shown = texts["step"][step["step_id"]]
             _check_fields(step["data_schema"], shown)
+            json.dumps(to_field_list(step["data_schema"], custom_serializer=cv.custom_serializer))
             for error in (step["errors"] or {}).values():
                 assert texts["error"][error]
         case FlowResultType.MENU:
@@ -147,6 +194,41 @@ async def go_on(hass: HomeAssistant, step: Any, typed: dict[str, Any] | None = N
 async def choose(hass: HomeAssistant, menu: Any, option: str) -> Any:
     """Take an option of a menu of a config flow."""
     return await go_on(hass, menu, {"next_step_id": option})
+
+
+async def decide(hass: HomeAssistant, question: Any, mode: str = "manual") -> Any:
+    """Answer the last question of a set-up: who lets the host sleep."""
+    assert (question["type"], question["step_id"]) == (FlowResultType.FORM, "mode")
+    return await go_on(hass, question, {"mode": mode})
+
+
+def game_form(address: str, **changes: Any) -> dict[str, Any]:
+    """Return what a person types about a game server; None leaves a field out."""
+    typed = {"name": " Survival ", "address": address, "edition": "java", **changes}
+    return {key: value for key, value in typed.items() if value is not None}
+
+
+async def open_game_form(hass: HomeAssistant, entry: MockConfigEntry) -> Any:
+    """Begin to add a game server."""
+    return await hass.config_entries.subentries.async_init(
+        (entry.entry_id, SUBENTRY_MINECRAFT_SERVER), context={"source": SOURCE_USER}
+    )
+
+
+async def add_game(hass: HomeAssistant, entry: MockConfigEntry, typed: dict[str, Any]) -> Any:
+    """Submit the form of a new game server."""
+    return await go_on_with_game(hass, await open_game_form(hass, entry), typed)
+
+
+async def go_on_with_game(
+    hass: HomeAssistant, step: Any, typed: dict[str, Any] | None = None
+) -> Any:
+    """Submit a step of a game server's flow."""
+    texts = ("config_subentries", SUBENTRY_MINECRAFT_SERVER)
+    check_texts(step, *texts)
+    following = await hass.config_entries.subentries.async_configure(step["flow_id"], typed or {})
+    check_texts(following, *texts)
+    return following
 
 
 def suggested(step: Any) -> dict[str, Any]:

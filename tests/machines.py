@@ -1,6 +1,7 @@
 """Machines that only pretend: a host and its game servers behind ServerManager's methods."""
 
 import asyncio
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -11,6 +12,7 @@ import pytest
 
 from custom_components.cubeguardian.const import DOMAIN
 from custom_components.cubeguardian.server_manager import (
+    BackupJob,
     Edition,
     Guest,
     GuestKind,
@@ -59,6 +61,7 @@ class FakeGuest:
 
     name: str
     running: bool = False
+    macs: frozenset[str] = frozenset()
 
 
 class FakeMachines:
@@ -81,6 +84,9 @@ class FakeMachines:
             OTHER_VMID: FakeGuest("nextcloud"),
         }
         self.tasks: tuple[Task, ...] = ()
+        self.backups: tuple[BackupJob, ...] | None = ()
+        self.secretive: set[int] = set()
+        self.sees_all_guests = True
         self.games: dict[str, MinecraftStatus | ServerManagerError] = {}
         self.failures: dict[str, ServerManagerError] = {}
         self.calls: list[str] = []
@@ -172,6 +178,8 @@ class FakeMachines:
             "start_guest": self._start_guest,
             "shutdown_guest": self._shutdown_guest,
             "reboot_guest": self._reboot_guest,
+            "stop_guest": self._stop_guest,
+            "guest_macs": self._guest_macs,
         }
 
     def _fail_if_told(self, method: str) -> None:
@@ -193,7 +201,9 @@ class FakeMachines:
             network=True,
         )
 
-    async def _read_node(self, manager: ServerManager, timeout: float) -> NodeReading:
+    async def _read_node(
+        self, manager: ServerManager, timeout: float, *, anew: bool = False
+    ) -> NodeReading:
         # A real API takes its time: what waits for it must show.
         await asyncio.sleep(0)
         self._fail_if_told("read_node")
@@ -213,6 +223,8 @@ class FakeMachines:
                 for vmid, guest in self.guests.items()
             ),
             tasks=self.tasks,
+            backups=self.backups,
+            sees_all_guests=self.sees_all_guests,
         )
 
     async def _missing_rights(self, *_: object, **__: object) -> tuple[MissingRight, ...]:
@@ -246,3 +258,15 @@ class FakeMachines:
 
     async def _reboot_guest(self, manager: ServerManager, vmid: int) -> None:
         self._command("reboot_guest", vmid)
+
+    async def _stop_guest(self, manager: ServerManager, vmid: int, patience: timedelta) -> None:
+        self._command("stop_guest", vmid)
+        self.guests[vmid].running = False
+        if vmid == SURVIVAL_VMID:
+            self.game_crashed(SURVIVAL)
+
+    async def _guest_macs(
+        self, manager: ServerManager, vmids: Iterable[int]
+    ) -> Mapping[int, frozenset[str]]:
+        self._fail_if_told("guest_macs")
+        return {vmid: self.guests[vmid].macs for vmid in vmids if vmid not in self.secretive}

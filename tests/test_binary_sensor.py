@@ -1,5 +1,6 @@
-"""The binary sensors: what answers."""
+"""The binary sensors: what answers, and whether anybody wants the host."""
 
+from freezegun.api import FrozenDateTimeFactory
 from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
@@ -8,6 +9,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from syrupy.assertion import SnapshotAssertion
 
 from custom_components.cubeguardian.const import CONF_TOKEN_ID, CONF_TOKEN_SECRET
+from custom_components.cubeguardian.guardian import HOST, Caller, Source
 from custom_components.cubeguardian.server_manager import (
     ApiError,
     AuthenticationError,
@@ -25,6 +27,8 @@ from .portraits import attribute_of, portraits, state_of
 REACHABLE = "binary_sensor.attic_reachable"
 API = "binary_sensor.attic_proxmox_api"
 ONLINE = "binary_sensor.survival_online"
+DEMAND = "binary_sensor.attic_demand"
+SOMEBODY = Caller(name="Robin")
 
 
 async def test_everything_that_sleeps_is_known_to_be_off(
@@ -44,8 +48,10 @@ async def test_everything_that_answers_is_on(
     load: Load,
     machines: FakeMachines,
     config_entry: MockConfigEntry,
+    freezer: FrozenDateTimeFactory,
     snapshot: SnapshotAssertion,
 ) -> None:
+    freezer.move_to("2026-11-22 14:30:00+00:00")
     machines.host_up()
     machines.game_up(SURVIVAL)
     await load(Platform.BINARY_SENSOR)
@@ -180,3 +186,70 @@ async def test_players_find_their_server_by_the_address_that_was_told(
     assert attribute_of(hass, ONLINE, "public_address") == "play.example.org"
     untold = hass.states.get("binary_sensor.creative_online")
     assert untold and "public_address" not in untold.attributes
+
+
+async def test_whoever_wakes_a_game_server_wants_its_host(
+    hass: HomeAssistant, load: Load, machines: FakeMachines, config_entry: MockConfigEntry
+) -> None:
+    await load(Platform.BINARY_SENSOR)
+    await machines.seen()
+    assert state_of(hass, DEMAND) == "off"
+    await config_entry.runtime_data.guardian.wake("01SURVIVAL", SOMEBODY, Source.SWITCH)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert state_of(hass, DEMAND) == "on"
+    told = attribute_of(hass, DEMAND, "leases")
+    assert {(one["source"], one["who"], one["declined"]) for one in told} == {
+        ("switch", "Robin", False)
+    }
+    assert "Survival" in {one["target"] for one in told}
+
+
+async def test_players_want_the_host_as_long_as_they_play(
+    hass: HomeAssistant, load: Load, machines: FakeMachines
+) -> None:
+    machines.host_up()
+    machines.game_up(SURVIVAL, "Alex", "Steve")
+    await load(Platform.BINARY_SENSOR)
+    await machines.seen()
+    [players] = [one for one in attribute_of(hass, DEMAND, "leases") if one["source"] == "players"]
+    assert players["who"] == "Alex, Steve"
+    assert players["target"] == "Survival"
+    machines.game_up(SURVIVAL)
+    await machines.seen()
+    sources = [one["source"] for one in attribute_of(hass, DEMAND, "leases")]
+    assert "players" not in sources
+
+
+async def test_a_declined_wish_is_shown_but_is_no_demand(
+    hass: HomeAssistant, load: Load, machines: FakeMachines, config_entry: MockConfigEntry
+) -> None:
+    machines.host_up()
+    await load(Platform.BINARY_SENSOR)
+    await machines.seen()
+    guardian = config_entry.runtime_data.guardian
+    guardian.report(Source.ENTITY, HOST, {"calendar.games": "Games night"})
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert state_of(hass, DEMAND) == "on"
+    await guardian.shut_down(HOST, SOMEBODY)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert state_of(hass, DEMAND) == "off"
+    [wish] = [one for one in attribute_of(hass, DEMAND, "leases") if one["source"] == "entity"]
+    assert (wish["who"], wish["target"], wish["until"]) == ("Games night", "Attic", None)
+    assert wish["declined"] is True
+
+
+async def test_what_forbids_players_to_wake_is_told(
+    hass: HomeAssistant, load: Load, config_entry: MockConfigEntry
+) -> None:
+    await load(Platform.BINARY_SENSOR)
+    assert attribute_of(hass, DEMAND, "forbidden_by") == []
+    config_entry.runtime_data.guardian.set_vetoes({"input_boolean.night": "Quiet hours"})
+    await hass.async_block_till_done()
+    assert attribute_of(hass, DEMAND, "forbidden_by") == ["Quiet hours"]
+
+
+async def test_who_wants_the_host_is_not_recorded(hass: HomeAssistant, load: Load) -> None:
+    await load(Platform.BINARY_SENSOR)
+    entity = hass.data["entity_components"]["binary_sensor"].get_entity(DEMAND)
+    assert entity is not None
+    assert {"leases", "forbidden_by"} <= set(entity._state_info["unrecorded_attributes"])

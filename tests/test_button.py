@@ -74,7 +74,7 @@ async def test_the_host_is_restarted(
     await load(Platform.BUTTON)
     await machines.seen()
     await press(hass, RESTART)
-    assert machines.calls == ["reboot"]
+    assert machines.calls == ["stop_guest 101", "reboot"]
 
 
 async def test_a_sleeping_host_cannot_be_restarted(

@@ -21,6 +21,7 @@ from tests.flows import (
     MAC,
     OTHER_MAC,
     choose,
+    decide,
     go_on,
     host_form,
     known_host,
@@ -44,7 +45,7 @@ async def test_an_awake_host_is_set_up_after_its_certificate_was_compared(
     assert "pve.lab" in shown["description_placeholders"]["subject"]
     assert not pve.calls, "nothing may be sent before the certificate is trusted"
 
-    done = await go_on(hass, shown)
+    done = await decide(hass, await go_on(hass, shown))
     assert done["type"] is FlowResultType.CREATE_ENTRY
     assert (done["title"], done["result"].unique_id) == ("pve", MAC)
     assert done["options"] == {}
@@ -69,7 +70,7 @@ async def test_a_certificate_that_the_node_s_authority_did_not_sign_is_pinned_it
     pve.certificates.use_self_signed()
     pve.present()
 
-    done = await go_on(hass, await start(hass, host_form(pve.port)))
+    done = await decide(hass, await go_on(hass, await start(hass, host_form(pve.port))))
 
     fingerprint = pve.certificates.served.fingerprint.replace(":", "").lower()
     assert done["data"]["trust"] == {"kind": "leaf", "fingerprint": fingerprint}
@@ -82,7 +83,7 @@ async def test_a_certificate_that_the_system_knows_is_not_asked_about(
     known.verify_flags &= ~ssl.VERIFY_X509_STRICT
     monkeypatch.setattr(tls, "_system_context", lambda: known)
     tls._ssl_option.cache_clear()
-    done = await start(hass, host_form(pve.port))
+    done = await decide(hass, await start(hass, host_form(pve.port)))
     tls._ssl_option.cache_clear()
 
     assert done["type"] is FlowResultType.CREATE_ENTRY
@@ -100,13 +101,14 @@ async def test_a_certificate_that_changes_after_it_was_confirmed_is_asked_about_
     assert shown["step_id"] == "certificate"
     assert shown["description_placeholders"]["fingerprint"] == pve.certificates.leaf.fingerprint
     assert not pve.calls
-    assert (await go_on(hass, shown))["type"] is FlowResultType.CREATE_ENTRY
+    assert (await go_on(hass, shown))["step_id"] == "mode"
 
 
 async def test_a_host_without_a_token_can_be_woken_and_watched(
     hass: HomeAssistant, pve: LabPve
 ) -> None:
-    done = await start(hass, host_form(pve.port, token_id=None, token_secret=None))
+    asked = await start(hass, host_form(pve.port, token_id=None, token_secret=None))
+    done = await decide(hass, asked)
 
     assert done["type"] is FlowResultType.CREATE_ENTRY
     assert done["title"] == "127.0.0.1"
@@ -184,7 +186,7 @@ async def test_a_wrong_token_empties_the_secret_and_keeps_the_rest(
     assert suggested(form) == kept
 
     typed = {**kept, "token_secret": TOKEN_SECRET, "wake_on_lan": {}}
-    done = await go_on(hass, await go_on(hass, form, typed))
+    done = await decide(hass, await go_on(hass, await go_on(hass, form, typed)))
     assert done["type"] is FlowResultType.CREATE_ENTRY
 
 
@@ -212,7 +214,7 @@ async def test_a_node_that_misbehaves_is_an_error_of_its_own_and_can_be_tried_ag
 
     pve.mend()
     shown = await go_on(hass, form, {**host_form(pve.port), "wake_on_lan": {}})
-    assert (await go_on(hass, shown))["type"] is FlowResultType.CREATE_ENTRY
+    assert (await go_on(hass, shown))["step_id"] == "mode"
 
 
 async def test_a_port_that_speaks_no_tls_is_an_error_of_its_own(hass: HomeAssistant) -> None:
@@ -242,7 +244,7 @@ async def test_the_node_of_a_cluster_is_asked_for(hass: HomeAssistant, pve: LabP
     menu = await go_on(hass, await start(hass, host_form(pve.port)))
     assert (menu["type"], menu["step_id"]) == (FlowResultType.FORM, "node")
 
-    done = await go_on(hass, menu, {"node": "pve"})
+    done = await decide(hass, await go_on(hass, menu, {"node": "pve"}))
     assert (done["title"], done["data"]["node"]) == ("pve", "pve")
 
 
@@ -253,7 +255,7 @@ async def test_a_node_that_does_not_exist_is_refused_at_its_field(
     assert (form["step_id"], form["errors"]) == ("user", {"node": "node_not_found"})
 
     shown = await go_on(hass, form, {**host_form(pve.port, node="pve"), "wake_on_lan": {}})
-    assert (await go_on(hass, shown))["type"] is FlowResultType.CREATE_ENTRY
+    assert (await go_on(hass, shown))["step_id"] == "mode"
 
 
 async def test_missing_rights_are_shown_as_commands_and_checked_again(
@@ -270,14 +272,14 @@ async def test_missing_rights_are_shown_as_commands_and_checked_again(
 
     assert (await choose(hass, menu, "check_rights"))["step_id"] == "rights"
     pve.grant("cubeguardian@pve", "/nodes/pve", "Sys.PowerMgmt")
-    done = await choose(hass, menu, "check_rights")
+    done = await decide(hass, await choose(hass, menu, "check_rights"))
     assert done["type"] is FlowResultType.CREATE_ENTRY
 
 
 async def test_missing_rights_can_be_left_for_later(hass: HomeAssistant, pve: LabPve) -> None:
     pve.revoke("VM.Audit")
     menu = await go_on(hass, await start(hass, host_form(pve.port)))
-    done = await choose(hass, menu, "ignore_rights")
+    done = await decide(hass, await choose(hass, menu, "ignore_rights"))
     assert done["type"] is FlowResultType.CREATE_ENTRY
 
 
@@ -292,7 +294,7 @@ async def test_the_mac_address_of_the_node_s_own_configuration_is_proposed(
     form = await go_on(hass, form, {"mac": "none"})
     assert (form["step_id"], form["errors"]) == ("mac", {"mac": "invalid_mac"})
 
-    done = await go_on(hass, form, {"mac": OTHER_MAC})
+    done = await decide(hass, await go_on(hass, form, {"mac": OTHER_MAC}))
     assert (done["data"]["mac"], done["result"].unique_id) == (OTHER_MAC, OTHER_MAC)
 
 

@@ -19,6 +19,7 @@ from custom_components.cubeguardian.server_manager import (
 from tests.flows import (
     MAC,
     choose,
+    decide,
     go_on,
     host_form,
     start,
@@ -53,8 +54,9 @@ async def test_a_sleeping_host_can_be_added_and_is_marked_as_unchecked(
     assert (menu["type"], menu["step_id"]) == (FlowResultType.MENU, "asleep")
     assert menu["menu_options"] == ["wake", "save_asleep", "back"]
 
-    done = await choose(hass, menu, "save_asleep")
+    done = await decide(hass, await choose(hass, menu, "save_asleep"), "automatic")
     assert done["type"] is FlowResultType.CREATE_ENTRY
+    assert done["data"]["mode"] == "automatic"
     assert done["data"]["unchecked"] is True
     assert done["data"]["trust"] == {"kind": "system"}
 
@@ -63,7 +65,7 @@ async def test_a_sleeping_host_without_a_token_has_nothing_left_to_check(
     hass: HomeAssistant, sleeping_pve: LabPve
 ) -> None:
     menu = await start(hass, host_form(sleeping_pve.port, token_id=None, token_secret=None))
-    done = await choose(hass, menu, "save_asleep")
+    done = await decide(hass, await choose(hass, menu, "save_asleep"))
     assert done["data"]["unchecked"] is False
 
 
@@ -97,7 +99,7 @@ async def test_waking_during_set_up_tries_everything_out(
 
     shown = await go_on(hass, waiting)
     assert shown["step_id"] == "certificate"
-    done = await go_on(hass, shown)
+    done = await decide(hass, await go_on(hass, shown))
     assert done["type"] is FlowResultType.CREATE_ENTRY
     assert done["data"]["unchecked"] is False
     assert done["options"] == {"wake_on_lan": wake}
@@ -121,7 +123,7 @@ async def test_packets_are_repeated_until_patience_ends_and_the_menu_says_so(
 
     assert (menu["type"], menu["step_id"]) == (FlowResultType.MENU, "wake_silent")
     assert len(send.mock_calls) >= 3
-    assert (await choose(hass, menu, "save_asleep"))["type"] is FlowResultType.CREATE_ENTRY
+    assert (await choose(hass, menu, "save_asleep"))["step_id"] == "mode"
 
 
 async def test_a_packet_that_cannot_be_sent_is_said_at_once(

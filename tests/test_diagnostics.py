@@ -1,6 +1,6 @@
 """Diagnostics can be posted in public."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 import json
 
 from freezegun.api import FrozenDateTimeFactory
@@ -11,7 +11,8 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from syrupy.assertion import SnapshotAssertion
 
 from custom_components.cubeguardian.diagnostics import async_get_config_entry_diagnostics
-from custom_components.cubeguardian.guardian import HOST, Caller, Mode, Refused
+from custom_components.cubeguardian.guardian import HOST, Caller, Mode, Refused, Source
+from custom_components.cubeguardian.server_manager import BackupJob
 
 from .conftest import Load
 from .machines import CREATIVE, SURVIVAL, FakeMachines
@@ -41,6 +42,11 @@ PRIVATE = (
     "grandma",
     "root@pam",
     "robins_plug",
+    "games_night",
+    "Games night",
+    "quiet_hours",
+    "Quiet hours",
+    "whispered",
 )
 
 
@@ -68,20 +74,44 @@ async def tell_everything(
                 "host_key": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5",
             },
             "timeouts": {"wake_minutes": 12, "stop_minutes": 8},
+            "automatic": {
+                "wanting": ["calendar.games_night"],
+                "forbidding": ["input_boolean.quiet_hours"],
+                "quiet_minutes": 2,
+            },
+            "guests": {"sleep_with_host": [], "keep_awake": ["200"], "protected": []},
             "energy": {"watts_on": 55.0, "watts_asleep": 3.0, "power_sensor": "sensor.robins_plug"},
         },
     )
     survival = entry.subentries["01SURVIVAL"]
     hass.config_entries.async_update_subentry(
-        entry, survival, data={**survival.data, "public_address": "play.example.org"}
+        entry,
+        survival,
+        data={
+            **survival.data,
+            "public_address": "play.example.org",
+            "management": {"kind": "none", "port": 25575, "secret": "whispered", "tls": False},
+        },
     )
     machines.host_up()
     machines.backup_runs()
+    machines.backups = (
+        BackupJob(
+            id="backup-for-grandma",
+            enabled=True,
+            next_run=datetime(2026, 11, 23, 1, tzinfo=UTC),
+            repeat_missed=False,
+            node="",
+        ),
+    )
     machines.game_up(SURVIVAL, "Steve")
     machines.game_silent(CREATIVE)
     await load()
     await machines.seen()
     guardian = entry.runtime_data.guardian
+    guardian.report(Source.ENTITY, HOST, {"calendar.games_night": "Games night"})
+    guardian.keep_awake(True, SOMEBODY, timedelta(hours=2))
+    guardian.set_vetoes({"input_boolean.quiet_hours": "Quiet hours"})
     guardian.set_mode(Mode.MAINTENANCE, "grandma sleeps", SOMEBODY)
     with pytest.raises(Refused):
         await guardian.shut_down(HOST, SOMEBODY)

@@ -1,8 +1,10 @@
 """The events: what the guardian did, and who came and went."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
+from freezegun.api import FrozenDateTimeFactory
 from homeassistant.components.event import ATTR_EVENT_TYPE
 from homeassistant.const import EVENT_STATE_CHANGED, Platform
 from homeassistant.core import Event, EventStateChangedData, HomeAssistant, callback
@@ -10,10 +12,19 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from syrupy.assertion import SnapshotAssertion
 
-from custom_components.cubeguardian.guardian import HOST, Caller, GuardianPortError, Refused
+from custom_components.cubeguardian.guardian import (
+    HOST,
+    Caller,
+    Event as GuardianEvent,
+    EventKind,
+    GuardianPortError,
+    RefusalReason,
+    Refused,
+)
 from custom_components.cubeguardian.server_manager import NetworkUnavailableError
 
 from .conftest import Load
+from .flows import all_texts
 from .machines import SURVIVAL, FakeMachines
 from .portraits import attribute_of, portraits, state_of
 
@@ -226,3 +237,44 @@ async def test_a_failed_wake_says_which_error(
     await hass.async_block_till_done(wait_background_tasks=True)
     assert attribute_of(hass, ACTIVITY, ATTR_EVENT_TYPE) == "wake_failed"
     assert attribute_of(hass, ACTIVITY, "error") == "connection_error"
+
+
+async def test_a_crashed_game_server_is_told_by_its_host(
+    hass: HomeAssistant,
+    load: Load,
+    machines: FakeMachines,
+    freezer: FrozenDateTimeFactory,
+    hear: Callable[[str], Heard],
+) -> None:
+    machines.host_up()
+    machines.game_up(SURVIVAL)
+    await load(Platform.EVENT)
+    await machines.seen()
+    heard = hear(ACTIVITY)
+    machines.game_crashed(SURVIVAL)
+    freezer.tick(timedelta(seconds=15))
+    await machines.seen()
+    assert heard == []
+    freezer.tick(timedelta(minutes=31))
+    await machines.seen()
+    assert heard == [("server_crashed", {"server": "Survival"})]
+
+
+async def test_a_guest_that_ignores_its_shutdown_is_named(
+    hass: HomeAssistant, load: Load, config_entry: MockConfigEntry, hear: Callable[[str], Heard]
+) -> None:
+    await load(Platform.EVENT)
+    heard = hear(ACTIVITY)
+    config_entry.runtime_data.decisions._happened(
+        GuardianEvent(
+            kind=EventKind.GUEST_IGNORES, placeholders={"vmid": "200", "name": "nextcloud"}
+        )
+    )
+    await hass.async_block_till_done()
+    assert heard == [("guest_ignores", {"guest": "nextcloud"})]
+
+
+def test_every_event_has_a_text() -> None:
+    for texts in all_texts("entity", "event", "activity", "state_attributes"):
+        assert set(texts["event_type"]["state"]) == {kind.value for kind in EventKind}
+        assert set(texts["reason"]["state"]) == {reason.value for reason in RefusalReason}

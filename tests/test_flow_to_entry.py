@@ -10,7 +10,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.cubeguardian.const import DOMAIN
 from custom_components.cubeguardian.repairs import async_raise_address_conflict
-from tests.flows import choose, go_on, host_form, start
+from tests.flows import choose, decide, go_on, host_form, start
 from tests.lab.pve import LabPve
 
 pytest_plugins = ("tests.flow_peers",)
@@ -40,7 +40,9 @@ async def test_a_host_and_its_game_server_are_set_up_changed_and_removed_without
     hass: HomeAssistant, pve: LabPve, caplog: pytest.LogCaptureFixture, unused_tcp_port: int
 ) -> None:
     pve.add_guest(101, "survival")
-    entry = (await go_on(hass, await start(hass, host_form(pve.port))))["result"]
+    asked = await go_on(hass, await start(hass, host_form(pve.port)))
+    roles = {"sleep_with_host": [], "keep_awake": [], "protected": []}
+    entry = (await decide(hass, await go_on(hass, asked, roles)))["result"]
     await _settle(hass)
     assert entry.state is ConfigEntryState.LOADED
     assert hass.states.get("switch.pve").state == "on"
@@ -49,7 +51,7 @@ async def test_a_host_and_its_game_server_are_set_up_changed_and_removed_without
         (entry.entry_id, "minecraft_server"), context={"source": SOURCE_USER}
     )
     offered = form["data_schema"].schema["vmid"].config["options"]
-    assert offered == [{"value": "101", "label": "101 survival"}]
+    assert offered == [{"value": "101", "label": "101 · survival"}]
     typed = {"name": "Survival", "address": f"127.0.0.1:{unused_tcp_port}", "edition": "java"}
     await hass.config_entries.subentries.async_configure(form["flow_id"], typed | {"vmid": "101"})
     await _settle(hass)
@@ -72,7 +74,7 @@ async def test_a_host_that_was_added_asleep_asks_for_its_checks_when_it_is_awake
     hass: HomeAssistant, sleeping_pve: LabPve, issue_registry: ir.IssueRegistry
 ) -> None:
     menu = await start(hass, host_form(sleeping_pve.port))
-    entry = (await choose(hass, menu, "save_asleep"))["result"]
+    entry = (await decide(hass, await choose(hass, menu, "save_asleep")))["result"]
     await _settle(hass)
     assert entry.state is ConfigEntryState.LOADED
     assert not issue_registry.issues
@@ -88,7 +90,8 @@ async def test_a_host_that_was_added_asleep_asks_for_its_checks_when_it_is_awake
 async def test_a_removed_host_leaves_no_repair_behind(
     hass: HomeAssistant, pve: LabPve, issue_registry: ir.IssueRegistry
 ) -> None:
-    entry = (await go_on(hass, await start(hass, host_form(pve.port))))["result"]
+    asked = await go_on(hass, await start(hass, host_form(pve.port)))
+    entry = (await decide(hass, asked))["result"]
     async_raise_address_conflict(hass, entry)
     await hass.config_entries.async_remove(entry.entry_id)
     assert not issue_registry.issues

@@ -1,6 +1,8 @@
 """What is offered to a person when the host refuses."""
 
 from collections import Counter
+from dataclasses import replace
+from datetime import timedelta
 
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.config_entries import SOURCE_REAUTH
@@ -15,11 +17,13 @@ from custom_components.cubeguardian.guardian import (
     ApiState,
     Caller,
     GuardianPortError,
+    HoldUpKey,
     State,
 )
 from custom_components.cubeguardian.server_manager import (
     ApiError,
     AuthenticationError,
+    BackupJob,
     CertificateError,
     HostTimeoutError,
     MissingRight,
@@ -31,7 +35,7 @@ from custom_components.cubeguardian.server_manager import (
 )
 
 from .conftest import Load, PassTime
-from .machines import CREATIVE, SURVIVAL, FakeMachines
+from .machines import CREATIVE, OTHER_VMID, SURVIVAL, FakeGuest, FakeMachines
 
 SOMEBODY = Caller(name="Robin")
 OLD, NEW = "0a" * 32, "ff" * 32
@@ -413,3 +417,218 @@ async def test_a_wake_that_fails_again_and_again_says_where_it_stops(
     issue = ir.async_get(hass).async_get_issue(DOMAIN, "wake_failed_01HOST")
     assert issue is not None
     assert issue.translation_key == text
+
+
+async def test_running_guests_without_a_role_are_asked_for_until_all_have_one(
+    hass: HomeAssistant, load: Load, machines: FakeMachines, config_entry: MockConfigEntry
+) -> None:
+    machines.host_up()
+    await load()
+    await machines.seen()
+    assert not repairs(hass)
+    machines.guests[OTHER_VMID].running = True
+    await machines.glance()
+    assert placeholders(hass, "guests_without_role")["guests"] == "nextcloud (200)"
+
+    machines.guests[300] = FakeGuest("dns", running=True)
+    await machines.glance()
+    assert placeholders(hass, "guests_without_role")["guests"] == "nextcloud (200), dns (300)"
+
+    lists = {"sleep_with_host": ["200"], "keep_awake": ["300"]}
+    hass.config_entries.async_update_entry(config_entry, options={"guests": lists})
+    await hass.async_block_till_done(wait_background_tasks=True)
+    await machines.glance()
+    assert not repairs(hass)
+
+
+async def test_a_guest_that_was_asked_for_and_then_stopped_is_asked_for_no_more(
+    hass: HomeAssistant, load: Load, machines: FakeMachines
+) -> None:
+    machines.host_up()
+    machines.guests[OTHER_VMID].running = True
+    await load()
+    assert repairs(hass) == {"guests_without_role"}
+    machines.guests[OTHER_VMID].running = False
+    await machines.glance()
+    assert not repairs(hass)
+
+
+async def test_home_assistants_own_guest_is_asked_for_no_role(
+    hass: HomeAssistant, load: Load, machines: FakeMachines, config_entry: MockConfigEntry
+) -> None:
+    machines.host_up()
+    machines.guests[OTHER_VMID].running = True
+    await load()
+    config_entry.runtime_data.guardian.protect(frozenset({OTHER_VMID}))
+    await machines.glance()
+    assert "guests_without_role" not in repairs(hass)
+
+
+async def test_backup_jobs_that_are_not_caught_up_on_are_told_until_they_are(
+    hass: HomeAssistant, load: Load, machines: FakeMachines
+) -> None:
+    missed, caught_up, off = (
+        BackupJob(
+            id=f"job-{number}",
+            enabled=number < 3,
+            next_run=None,
+            repeat_missed=number == 2,
+            node="",
+        )
+        for number in (1, 2, 3)
+    )
+    machines.host_up()
+    machines.backups = (caught_up, off)
+    await load()
+    await machines.seen()
+    assert not repairs(hass)
+    machines.backups = (missed, caught_up, off)
+    await machines.glance()
+    commands = placeholders(hass, "backup_missed")["commands"]
+    assert commands == "pvesh set /cluster/backup/job-1 --repeat-missed 1"
+    machines.backups = None
+    await machines.glance()
+    assert repairs(hass) == {"backup_missed"}
+    machines.backups = (replace(missed, repeat_missed=True),)
+    await machines.glance()
+    assert not repairs(hass)
+
+
+async def test_a_host_that_draws_power_in_silence_is_told_after_ten_minutes(
+    hass: HomeAssistant,
+    load: Load,
+    machines: FakeMachines,
+    pass_time: PassTime,
+    config_entry: MockConfigEntry,
+) -> None:
+    _measure(hass, config_entry, "35")
+    machines.everything_up()
+    await load()
+    await pass_time(60, 15)
+    machines.host_down()
+    await pass_time(9 * 60, 15)
+    assert config_entry.runtime_data.guardian.snapshot.host.hung
+    assert not repairs(hass)
+    await pass_time(120, 15)
+    assert repairs(hass) == {"host_hung"}
+    hass.states.async_set("sensor.plug", "2", {"unit_of_measurement": "W"})
+    await pass_time(60, 15)
+    assert not config_entry.runtime_data.guardian.snapshot.host.hung
+    assert not repairs(hass)
+
+
+async def test_a_host_that_sleeps_has_not_hung(
+    hass: HomeAssistant,
+    load: Load,
+    machines: FakeMachines,
+    pass_time: PassTime,
+    config_entry: MockConfigEntry,
+) -> None:
+    _measure(hass, config_entry, "3")
+    machines.everything_up()
+    await load()
+    await pass_time(60, 15)
+    machines.host_down()
+    await pass_time(15 * 60, 30)
+    assert config_entry.runtime_data.guardian.snapshot.host.state is State.OFF
+    assert not repairs(hass)
+
+
+async def test_a_host_that_guests_have_kept_awake_for_a_day_is_told_with_their_names(
+    hass: HomeAssistant,
+    load: Load,
+    machines: FakeMachines,
+    pass_time: PassTime,
+    freezer: FrozenDateTimeFactory,
+    config_entry: MockConfigEntry,
+) -> None:
+    await _held_by_a_guest(hass, load, machines, pass_time, config_entry)
+    assert not repairs(hass)
+    freezer.tick(timedelta(hours=23))
+    await machines.seen()
+    assert not repairs(hass)
+    freezer.tick(timedelta(hours=1, minutes=5))
+    await machines.seen()
+    assert placeholders(hass, "kept_awake")["guests"] == "nextcloud (200)"
+    machines.guests[OTHER_VMID].running = False
+    await machines.glance()
+    assert not repairs(hass)
+
+
+async def test_an_evening_of_play_does_not_begin_the_day_anew(
+    hass: HomeAssistant,
+    load: Load,
+    machines: FakeMachines,
+    pass_time: PassTime,
+    freezer: FrozenDateTimeFactory,
+    config_entry: MockConfigEntry,
+) -> None:
+    await _held_by_a_guest(hass, load, machines, pass_time, config_entry)
+    freezer.tick(timedelta(hours=20))
+    machines.game_up(SURVIVAL, "Alex")
+    await pass_time(60, 15)
+    guardian = config_entry.runtime_data.guardian
+    assert guardian.snapshot.host.state is State.RUNNING
+    machines.game_up(SURVIVAL)
+    await pass_time(15 * 60, 15)
+    assert guardian.snapshot.host.held
+    assert not repairs(hass)
+    freezer.tick(timedelta(hours=4))
+    await machines.seen()
+    assert repairs(hass) == {"kept_awake"}
+    machines.host_down()
+    await pass_time(60, 15)
+    assert guardian.snapshot.host.state is State.OFF
+    assert not repairs(hass)
+
+
+async def test_a_host_that_was_off_meanwhile_begins_the_day_anew(
+    hass: HomeAssistant,
+    load: Load,
+    machines: FakeMachines,
+    pass_time: PassTime,
+    freezer: FrozenDateTimeFactory,
+    config_entry: MockConfigEntry,
+) -> None:
+    await _held_by_a_guest(hass, load, machines, pass_time, config_entry)
+    freezer.tick(timedelta(hours=20))
+    machines.host_down()
+    await pass_time(60, 15)
+    machines.everything_up()
+    machines.guests[OTHER_VMID].running = True
+    await pass_time(20 * 60, 15)
+    freezer.tick(timedelta(hours=5))
+    await machines.seen()
+    assert config_entry.runtime_data.guardian.snapshot.host.held
+    assert not repairs(hass)
+
+
+async def _held_by_a_guest(
+    hass: HomeAssistant,
+    load: Load,
+    machines: FakeMachines,
+    pass_time: PassTime,
+    entry: MockConfigEntry,
+) -> None:
+    """Let an idle host be at the end of its countdown, with a guest that keeps it awake."""
+    entry.add_to_hass(hass)
+    options = {"automatic": {"found_hours": 0}, "guests": {"keep_awake": ["200"]}}
+    hass.config_entries.async_update_entry(
+        entry, data=entry.data | {"mode": "automatic"}, options=options
+    )
+    machines.everything_up()
+    machines.guests[OTHER_VMID].running = True
+    await load()
+    await pass_time(20 * 60, 15)
+    host = entry.runtime_data.guardian.snapshot.host
+    assert host.state is State.COUNTDOWN
+    assert [held.key for held in host.held] == [HoldUpKey.GUEST]
+
+
+def _measure(hass: HomeAssistant, entry: MockConfigEntry, watts: str) -> None:
+    """Let a power sensor measure the host."""
+    hass.states.async_set("sensor.plug", watts, {"unit_of_measurement": "W"})
+    entry.add_to_hass(hass)
+    hass.config_entries.async_update_entry(
+        entry, options={"energy": {"power_sensor": "sensor.plug"}}
+    )

@@ -1,4 +1,4 @@
-"""The options of a host: patience, Wake-on-LAN, SSH and its host key, ping, energy."""
+"""The options of a host, section by section."""
 
 from collections.abc import AsyncGenerator
 import logging
@@ -8,17 +8,32 @@ from typing import Any
 
 import asyncssh
 from homeassistant.core import HomeAssistant
-from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.data_entry_flow import FlowResultType, InvalidData
+from homeassistant.helpers import entity_registry as er
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.cubeguardian.const import DOMAIN
 from custom_components.cubeguardian.server_manager import ServerManager, TlsTrust
 from custom_components.cubeguardian.wiring import manager_config
-from tests.flows import MAC, check_texts, known_host
+from tests.flows import MAC, check_texts, guest, known_host, pretend_loaded
 from tests.lab.pve import LabPve
 from tests.lab.pve_record import Fault
 
+AUTOMATIC: dict[str, Any] = {
+    "wanting": [],
+    "forbidding": [],
+    "quiet_minutes": 2,
+    "least_up_minutes": 5,
+    "asked_minutes": 30,
+    "cancelled_minutes": 60,
+    "found_hours": 4,
+    "unreadable_is_empty": False,
+}
+GUESTS: dict[str, list[str]] = {"sleep_with_host": [], "keep_awake": [], "protected": []}
 DEFAULTS: dict[str, dict[str, Any]] = {
+    "automatic": AUTOMATIC,
+    "guests": GUESTS,
     "timeouts": {"wake_minutes": 10, "stop_minutes": 8},
     "wake_on_lan": {},
     "ssh": {"port": 22},
@@ -78,6 +93,75 @@ async def test_options_of_other_parts_survive(hass: HomeAssistant) -> None:
     assert entry.options == {"gate": {"port": 25565}, **DEFAULTS}
 
 
+async def test_what_decides_about_sleeping_by_itself_is_kept(
+    hass: HomeAssistant, entry: MockConfigEntry
+) -> None:
+    automatic = {
+        "wanting": ["calendar.games", "person.alex"],
+        "forbidding": ["binary_sensor.ups_on_battery"],
+        "quiet_minutes": 0,
+        "least_up_minutes": 60,
+        "asked_minutes": 720,
+        "cancelled_minutes": 1,
+        "found_hours": 0,
+        "unreadable_is_empty": True,
+    }
+    await _submit(hass, entry, {"automatic": automatic})
+    assert entry.options["automatic"] == automatic
+    await _submit(hass, entry, {"automatic": AUTOMATIC})
+    assert entry.options["automatic"] == AUTOMATIC
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"quiet_minutes": 61},
+        {"least_up_minutes": -1},
+        {"asked_minutes": 0},
+        {"cancelled_minutes": 721},
+        {"found_hours": 49},
+        {"wanting": ["sensor.temperature"]},
+    ],
+)
+async def test_what_cannot_decide_is_not_taken(
+    hass: HomeAssistant, entry: MockConfigEntry, wrong: dict[str, Any]
+) -> None:
+    form = await hass.config_entries.options.async_init(entry.entry_id)
+    with pytest.raises(InvalidData):
+        await hass.config_entries.options.async_configure(
+            form["flow_id"], DEFAULTS | {"automatic": AUTOMATIC | wrong}
+        )
+
+
+async def test_a_host_cannot_be_wanted_by_its_own_entities(
+    hass: HomeAssistant, entry: MockConfigEntry, entity_registry: er.EntityRegistry
+) -> None:
+    own = entity_registry.async_get_or_create("switch", DOMAIN, "x", config_entry=entry)
+    form = await hass.config_entries.options.async_init(entry.entry_id)
+    wanting = form["data_schema"].schema["automatic"].schema.schema["wanting"]
+    assert wanting.config["exclude_entities"] == [own.entity_id]
+
+
+async def test_guests_are_picked_from_what_was_last_seen_on_the_host(
+    hass: HomeAssistant, entry: MockConfigEntry
+) -> None:
+    pretend_loaded(hass, entry, guest(102, "nas"), guest(101, "survival"), guest(900, "base"))
+    form = await hass.config_entries.options.async_init(entry.entry_id)
+    for field in form["data_schema"].schema["guests"].schema.schema.values():
+        assert field.config["options"] == [
+            {"value": "101", "label": "101 · survival"},
+            {"value": "102", "label": "102 · nas"},
+        ]
+
+
+async def test_guests_can_be_typed_while_the_host_sleeps(
+    hass: HomeAssistant, entry: MockConfigEntry
+) -> None:
+    typed = {"sleep_with_host": [" 1000", "101", "101"], "keep_awake": [], "protected": ["102"]}
+    await _submit(hass, entry, {"guests": typed})
+    assert entry.options["guests"] == typed | {"sleep_with_host": ["101", "1000"]}
+
+
 async def test_a_power_sensor_can_be_picked_and_let_go(
     hass: HomeAssistant, entry: MockConfigEntry
 ) -> None:
@@ -88,11 +172,14 @@ async def test_a_power_sensor_can_be_picked_and_let_go(
     assert entry.options["energy"] == energy
 
 
-async def test_options_saved_before_energy_was_counted_can_be_changed(hass: HomeAssistant) -> None:
-    before = {name: values for name, values in DEFAULTS.items() if name != "energy"}
+async def test_options_that_were_saved_before_there_was_as_much_to_choose_can_be_changed(
+    hass: HomeAssistant,
+) -> None:
+    newer = ("automatic", "guests", "energy")
+    before = {name: values for name, values in DEFAULTS.items() if name not in newer}
     entry = known_host(hass, options=before | {"timeouts": {"wake_minutes": 3, "stop_minutes": 4}})
     form = await hass.config_entries.options.async_init(entry.entry_id)
-    typed = dict(entry.options) | {"energy": {}}
+    typed = dict(entry.options) | {name: {} for name in newer}
     await hass.config_entries.options.async_configure(form["flow_id"], typed)
     assert entry.options == DEFAULTS | {"timeouts": {"wake_minutes": 3, "stop_minutes": 4}}
 
@@ -144,6 +231,14 @@ async def test_another_node_sends_the_packet_too_and_may_fail(
 @pytest.mark.parametrize(
     ("section", "wrong", "error"),
     [
+        (
+            "automatic",
+            AUTOMATIC | {"wanting": ["switch.nas"], "forbidding": ["switch.nas"]},
+            "wants_and_forbids",
+        ),
+        ("guests", GUESTS | {"keep_awake": ["101"], "protected": ["101"]}, "guest_in_two_lists"),
+        ("guests", GUESTS | {"protected": ["nas"]}, "not_a_guest"),
+        ("guests", GUESTS | {"protected": ["99"]}, "not_a_guest"),
         ("wake_on_lan", {"broadcast": "192.168.1.0/24"}, "invalid_broadcast"),
         ("wake_on_lan", {"interface": "eth0"}, "invalid_interface"),
         ("wake_on_lan", {"secure_on": "secret"}, "invalid_secure_on"),
@@ -161,7 +256,7 @@ async def test_a_wrong_value_opens_its_section_and_can_be_mended(
     form = await _submit(hass, entry, {section: wrong})
     assert (form["step_id"], form["errors"]) == ("init", {section: error})
     sections = {str(name): fields.options for name, fields in form["data_schema"].schema.items()}
-    assert sections[section]["collapsed"] is False
+    assert [name for name, shown in sections.items() if not shown["collapsed"]] == [section]
 
     done = await hass.config_entries.options.async_configure(form["flow_id"], DEFAULTS)
     assert done["type"] is FlowResultType.CREATE_ENTRY

@@ -14,7 +14,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 import yaml
 
-from custom_components.cubeguardian.const import DOMAIN
+from custom_components.cubeguardian.const import DOMAIN, MODES
 from custom_components.cubeguardian.services import ACTIONS
 
 from .conftest import Load
@@ -77,7 +77,7 @@ async def test_every_entity_is_listed_with_its_category_and_whether_it_is_disabl
 
 def test_every_action_is_listed_with_its_fields() -> None:
     listed = {
-        code(action)[0]: {name for name in code(fields) if name not in {"manual", "maintenance"}}
+        code(action)[0]: {name for name in code(fields) if name not in MODES}
         for action, fields, _ in rows("Actions")
     }
     described = yaml.safe_load((INTEGRATION / "services.yaml").read_text(encoding="utf-8"))

@@ -15,7 +15,9 @@ from custom_components.cubeguardian.guardian import (
     Caller,
     Guardian,
     GuardianPortError,
+    JournalEntry,
     Mode,
+    Snapshot,
     State,
 )
 from custom_components.cubeguardian.server_manager import (
@@ -91,10 +93,10 @@ CASES = [
     Case(True, _run, State.RUNNING, []),
     Case(False, _wake, State.WAKING, ["wake"]),
     Case(True, _announce, State.COUNTDOWN, []),
-    Case(True, _stop, State.STOPPING, ["shut_down"]),
-    Case(True, _restart, State.STOPPING, ["reboot"]),
+    Case(True, _stop, State.STOPPING, ["stop_guest 101", "shut_down"]),
+    Case(True, _restart, State.STOPPING, ["stop_guest 101", "reboot"]),
     Case(False, _wake_in_vain, State.FAILED, ["wake"]),
-    Case(True, _stop_in_vain, State.FAILED, ["shut_down"]),
+    Case(True, _stop_in_vain, State.FAILED, ["stop_guest 101", "shut_down"]),
 ]
 
 
@@ -121,13 +123,19 @@ async def test_a_reload_loses_nothing_and_does_nothing_twice(
     await pass_time(10, 5)
     after = guardian(config_entry).snapshot
     assert (after.mode, after.mode_reason) == (Mode.MAINTENANCE, "a new disk")
-    assert after.journal == before.journal
+    assert _of_host(after) == _of_host(before)
     assert after.host == before.host
     assert guardian(config_entry).stored().host == stored.host
+    stopped = {GAME: State.OFF} if "stop_guest 101" in case.calls else {}
     assert {key: view.state for key, view in after.games.items()} == {
         key: view.state for key, view in before.games.items()
-    }
+    } | stopped
     assert machines.calls == case.calls
+
+
+def _of_host(shown: Snapshot) -> list[JournalEntry]:
+    """Return what the journal tells of the host."""
+    return [entry for entry in shown.journal if entry.target == HOST]
 
 
 async def test_a_countdown_that_is_nearly_over_gets_two_minutes_after_a_reload(
@@ -146,7 +154,7 @@ async def test_a_countdown_that_is_nearly_over_gets_two_minutes_after_a_reload(
     assert guardian(config_entry).snapshot.host.state is State.COUNTDOWN
     await pass_time(10, 5)
     assert guardian(config_entry).snapshot.host.state is State.STOPPING
-    assert machines.calls == ["shut_down"]
+    assert machines.calls == ["stop_guest 101", "shut_down"]
 
 
 async def test_a_host_that_fell_asleep_while_nobody_looked_is_not_shut_down_again(
@@ -167,7 +175,7 @@ async def test_a_host_that_fell_asleep_while_nobody_looked_is_not_shut_down_agai
     await pass_time(5, 1)
     assert guardian(config_entry).snapshot.host.state is State.OFF
     assert guardian(config_entry).snapshot.journal[-1].kind == "asleep"
-    assert machines.calls == ["shut_down"]
+    assert machines.calls == ["stop_guest 101", "shut_down"]
 
 
 async def test_a_wake_goes_on_after_home_assistant_was_killed(

@@ -1,6 +1,7 @@
 """The repairs of a host: what they say, and how they are mended."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from homeassistant.components.repairs import repairs_flow_manager
@@ -14,15 +15,28 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.cubeguardian.const import DOMAIN
 from custom_components.cubeguardian.repairs import (
+    KINDS,
     async_clear,
+    async_clear_all,
     async_raise_address_conflict,
+    async_raise_backup_missed,
     async_raise_certificate_changed,
+    async_raise_guests_without_role,
+    async_raise_host_hung,
+    async_raise_kept_awake,
     async_raise_missing_rights,
+    async_raise_own_guest,
     async_raise_storage_damaged,
     async_raise_unchecked,
     async_raise_wake_failed,
 )
-from custom_components.cubeguardian.server_manager import MissingRight, TlsTrust
+from custom_components.cubeguardian.server_manager import (
+    BackupJob,
+    Guest,
+    GuestKind,
+    MissingRight,
+    TlsTrust,
+)
 from tests.flows import MAC, all_texts, check_texts, known_host, placeholders
 from tests.lab.pve import LabPve
 from tests.lab.pve_record import Fault
@@ -30,6 +44,30 @@ from tests.lab.pve_record import Fault
 OLD, NEW = "0a" * 32, "ff" * 32
 POWER = MissingRight(path="/nodes/pve", privilege="Sys.PowerMgmt")
 
+
+def guest(vmid: int, name: str) -> Guest:
+    """Return a guest that runs."""
+    return Guest(
+        vmid=vmid,
+        name=name,
+        kind=GuestKind.LXC,
+        status="running",
+        running=True,
+        uptime=timedelta(hours=1),
+        lock=None,
+        template=False,
+    )
+
+
+GUESTS = (guest(200, "nextcloud"), guest(1000, "dns"))
+ABOUT_GUESTS = {
+    "guests": "nextcloud (200), dns (1000)",
+    "known": '{"200": "nextcloud", "1000": "dns"}',
+}
+JOBS = tuple(
+    BackupJob(id=job, enabled=True, next_run=None, repeat_missed=False, node="")
+    for job in ("backup-1", "bad; job")
+)
 
 pytest_plugins = ("tests.flow_peers",)
 pytestmark = pytest.mark.usefixtures("quiet_loopback", "repairs_ready")
@@ -63,6 +101,34 @@ async def repairs_ready(hass: HomeAssistant) -> None:
             "wake_failed",
             lambda hass, entry: async_raise_wake_failed(hass, entry, sent=True, pinged=False),
             {"mac": MAC},
+            False,
+        ),
+        (
+            "guests_without_role",
+            lambda hass, entry: async_raise_guests_without_role(hass, entry, GUESTS),
+            ABOUT_GUESTS,
+            True,
+        ),
+        (
+            "kept_awake",
+            lambda hass, entry: async_raise_kept_awake(hass, entry, GUESTS),
+            ABOUT_GUESTS,
+            True,
+        ),
+        (
+            "backup_missed",
+            lambda hass, entry: async_raise_backup_missed(hass, entry, JOBS),
+            {
+                "commands": "pvesh set /cluster/backup/backup-1 --repeat-missed 1\n"
+                "pvesh set /cluster/backup/'bad; job' --repeat-missed 1"
+            },
+            False,
+        ),
+        ("host_hung", async_raise_host_hung, {}, False),
+        (
+            "own_guest",
+            lambda hass, entry: async_raise_own_guest(hass, entry, GUESTS[:1]),
+            {"guests": "nextcloud (200)"},
             False,
         ),
     ],
@@ -236,12 +302,106 @@ async def test_damaged_storage_is_dismissed_by_confirming(
     assert not issue_registry.issues
 
 
-async def test_the_repair_of_a_host_that_was_removed_says_so(hass: HomeAssistant) -> None:
+@pytest.mark.parametrize("kind", ["guests_without_role", "kept_awake"])
+async def test_guests_are_given_their_roles_where_they_are_asked_for(
+    hass: HomeAssistant, issue_registry: ir.IssueRegistry, kind: str
+) -> None:
+    options = {"probing": {"ping": False}, "guests": {"sleep_with_host": ["300"]}}
+    entry = known_host(hass, options=options)
+    _raise_about_guests(hass, entry, kind)
+    form = await _mend(hass, entry, kind)
+    assert (form["type"], form["step_id"]) == (FlowResultType.FORM, "roles")
+    assert form["description_placeholders"]["guests"] == "nextcloud (200), dns (1000)"
+    assert _suggested(form) == {
+        "sleep_with_host": ["300"],
+        "keep_awake": ["200", "1000"],
+        "protected": [],
+    }
+    assert _labels(form) == ["200 · nextcloud", "300", "1000 · dns"]
+
+    typed = {"sleep_with_host": ["300", "200"], "keep_awake": [], "protected": ["1000"]}
+    done = await _go_on(hass, form, typed)
+    assert done["type"] is FlowResultType.CREATE_ENTRY
+    assert entry.options == {
+        "probing": {"ping": False},
+        "guests": {"sleep_with_host": ["200", "300"], "keep_awake": [], "protected": ["1000"]},
+    }
+    assert not issue_registry.issues
+
+
+async def test_a_guest_cannot_have_two_roles(hass: HomeAssistant) -> None:
+    entry = known_host(hass)
+    _raise_about_guests(hass, entry, "guests_without_role")
+    form = await _mend(hass, entry, "guests_without_role")
+    both = {"sleep_with_host": ["200"], "keep_awake": [], "protected": ["200", "1000"]}
+    again = await _go_on(hass, form, both)
+    check_texts(again, "issues", "guests_without_role", "fix_flow")
+    assert again["errors"] == {"base": "guest_in_two_lists"}
+    assert _suggested(again) == both
+    assert not entry.options
+    done = await _go_on(hass, again, both | {"protected": ["1000"]})
+    assert done["type"] is FlowResultType.CREATE_ENTRY
+
+
+async def test_lists_may_all_be_left_empty(hass: HomeAssistant) -> None:
+    entry = known_host(hass, options={"guests": {"protected": ["200"]}})
+    _raise_about_guests(hass, entry, "kept_awake")
+    form = await _mend(hass, entry, "kept_awake")
+    await _go_on(hass, form, {"sleep_with_host": [], "keep_awake": [], "protected": []})
+    assert entry.options["guests"] == {"sleep_with_host": [], "keep_awake": [], "protected": []}
+
+
+@pytest.mark.parametrize("kind", ["unchecked_host", "guests_without_role"])
+async def test_the_repair_of_a_host_that_was_removed_says_so(
+    hass: HomeAssistant, kind: str
+) -> None:
     entry = known_host(hass)
     await hass.config_entries.async_remove(entry.entry_id)
     async_raise_unchecked(hass, entry)
-    ended = await _mend(hass, entry, "unchecked_host")
+    _raise_about_guests(hass, entry, "guests_without_role")
+    ended = await _mend(hass, entry, kind)
     assert ended["reason"] == "entry_gone"
+
+
+async def test_a_host_that_is_removed_takes_all_its_repairs_with_it(
+    hass: HomeAssistant, issue_registry: ir.IssueRegistry
+) -> None:
+    entry = known_host(hass)
+    for kind in ("guests_without_role", "kept_awake"):
+        _raise_about_guests(hass, entry, kind)
+    async_raise_backup_missed(hass, entry, JOBS)
+    async_raise_host_hung(hass, entry)
+    async_raise_own_guest(hass, entry, GUESTS)
+    assert {issue.translation_key for issue in issue_registry.issues.values()} <= set(KINDS)
+    async_clear_all(hass, entry)
+    assert not issue_registry.issues
+
+
+def _raise_about_guests(hass: HomeAssistant, entry: MockConfigEntry, kind: str) -> None:
+    """Raise a repair that roles mend."""
+    offers = {
+        "guests_without_role": async_raise_guests_without_role,
+        "kept_awake": async_raise_kept_awake,
+    }
+    offers[kind](hass, entry, GUESTS)
+
+
+def _suggested(form: Any) -> dict[str, list[str]]:
+    """Return what a form proposes."""
+    return {
+        str(key): (key.description or {}).get("suggested_value", [])
+        for key in form["data_schema"].schema
+    }
+
+
+def _labels(form: Any) -> list[str]:
+    """Return the guests that each list of a form offers."""
+    offered = [
+        [option["label"] for option in selector.config["options"]]
+        for selector in form["data_schema"].schema.values()
+    ]
+    assert offered[0] == offered[1] == offered[2]
+    return offered[0]
 
 
 def _authority(pve: LabPve) -> dict[str, str]:

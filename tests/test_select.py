@@ -7,8 +7,6 @@ from homeassistant.components.select import (
 )
 from homeassistant.const import ATTR_ENTITY_ID, Platform
 from homeassistant.core import HomeAssistant
-from homeassistant.exceptions import ServiceValidationError
-import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from syrupy.assertion import SnapshotAssertion
 
@@ -61,8 +59,13 @@ async def test_the_reason_of_a_maintenance_is_shown(
     assert attribute_of(hass, MODE, "reason") == "new disks"
 
 
-async def test_automatic_is_not_offered_yet(hass: HomeAssistant, load: Load) -> None:
+async def test_automatic_is_chosen_and_wakes_nothing_by_itself(
+    hass: HomeAssistant, load: Load, machines: FakeMachines, config_entry: MockConfigEntry
+) -> None:
     await load(Platform.SELECT)
-    with pytest.raises(ServiceValidationError):
-        await choose(hass, "automatic")
-    assert state_of(hass, MODE) == "manual"
+    await machines.seen()
+    await choose(hass, "automatic")
+    await machines.seen()
+    assert state_of(hass, MODE) == "automatic"
+    assert config_entry.runtime_data.guardian.snapshot.mode is Mode.AUTOMATIC
+    assert machines.calls == []

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
@@ -23,12 +23,15 @@ from custom_components.cubeguardian.const import DOMAIN
 from custom_components.cubeguardian.guardian import (
     Event,
     GuardianPortError,
+    HoldUp,
+    HoldUpKey,
     Mode,
     RefusalReason,
     Refused,
+    Source,
     State,
 )
-from custom_components.cubeguardian.helpers import translate_errors
+from custom_components.cubeguardian.helpers import TELLING_ORDER, translate_errors
 from custom_components.cubeguardian.server_manager import (
     ApiError,
     AuthenticationError,
@@ -44,12 +47,13 @@ ACTING = (
     "wake_server",
     "shutdown_server",
     "cancel_shutdown",
+    "keep_awake",
     "set_mode",
     "start_minecraft",
     "stop_minecraft",
     "restart_minecraft",
 )
-ANSWERING = ("check_proxmox_status", "check_minecraft_status", "get_journal")
+ANSWERING = ("check_proxmox_status", "check_minecraft_status", "get_journal", "report")
 NEEDED: dict[str, dict[str, Any]] = {"set_mode": {"mode": "manual"}}
 
 type Call = Callable[..., Awaitable[Any]]
@@ -148,7 +152,7 @@ async def test_shutdown_server_shuts_the_host_down_at_once(
     await load()
     await machines.seen()
     answer = await call("shutdown_server")
-    assert machines.calls == ["shut_down"]
+    assert machines.calls == ["stop_guest 101", "shut_down"]
     assert answer["details"] == {
         "operation": "shutdown",
         "target_host": "192.0.2.10",
@@ -184,7 +188,7 @@ async def test_players_refuse_a_shutdown_unless_it_is_forced(
     assert refused.value.translation_key == "held_player"
     assert machines.calls == []
     await call("shutdown_server", force=True)
-    assert machines.calls == ["shut_down"]
+    assert machines.calls == ["stop_guest 101", "shut_down"]
 
 
 async def test_a_shutdown_that_the_host_refuses_raises_with_its_code(
@@ -230,10 +234,97 @@ async def test_the_mode_is_set_with_its_reason(
     assert snapshot.mode_reason == "new disks"
 
 
-async def test_automatic_mode_is_not_offered_yet(load: Load, call: Call) -> None:
+async def test_automatic_mode_is_set(load: Load, call: Call, config_entry: MockConfigEntry) -> None:
+    await load()
+    assert (await call("set_mode", mode="automatic"))["details"]["mode"] == "automatic"
+    assert config_entry.runtime_data.guardian.snapshot.mode is Mode.AUTOMATIC
+
+
+async def test_a_mode_that_nobody_knows_is_refused(load: Load, call: Call) -> None:
     await load()
     with pytest.raises(vol.Invalid):
-        await call("set_mode", mode="automatic")
+        await call("set_mode", mode="holidays")
+
+
+@pytest.mark.parametrize("game", [True, False], ids=["by its game server", "as the only one"])
+async def test_the_host_is_kept_awake_for_some_minutes(
+    load: Load,
+    machines: FakeMachines,
+    call: Call,
+    config_entry: MockConfigEntry,
+    device: Callable[[str], str],
+    game: bool,
+) -> None:
+    machines.host_up()
+    await load()
+    await machines.seen()
+    aimed = {"device_id": device("01SURVIVAL")} if game else {}
+    answer = await call("keep_awake", minutes=90, **aimed)
+    assert answer["message"] == "Attic is kept awake for 90 minutes"
+    assert answer["details"] == {
+        "operation": "keep_awake",
+        "target_host": "192.0.2.10",
+        "state": "running",
+        "minutes": 90,
+    }
+    lease = config_entry.runtime_data.guardian.snapshot.keep_awake
+    assert lease and lease.until == lease.since + timedelta(minutes=90)
+
+
+async def test_keeping_awake_without_minutes_has_no_end(
+    load: Load, machines: FakeMachines, call: Call, config_entry: MockConfigEntry
+) -> None:
+    await load()
+    await machines.seen()
+    answer = await call("keep_awake")
+    assert answer["message"] == "Attic is kept awake until somebody ends it"
+    lease = config_entry.runtime_data.guardian.snapshot.keep_awake
+    assert lease and lease.until is None
+
+
+@pytest.mark.parametrize("minutes", [-1, 1441, "long"])
+async def test_keeping_awake_by_minutes_lasts_a_day_at_most(
+    load: Load, call: Call, minutes: int | str
+) -> None:
+    await load()
+    with pytest.raises(vol.Invalid):
+        await call("keep_awake", minutes=minutes)
+
+
+async def test_what_an_action_wakes_is_wanted_by_an_action(
+    load: Load, machines: FakeMachines, call: Call, config_entry: MockConfigEntry
+) -> None:
+    await load()
+    await machines.seen()
+    await call("wake_server")
+    assert {lease.source for lease in config_entry.runtime_data.guardian.snapshot.leases} == {
+        Source.ACTION
+    }
+
+
+async def test_the_report_adds_up_what_was_done(
+    load: Load, machines: FakeMachines, call: Call, hass_admin_user: MockUser
+) -> None:
+    await load()
+    await machines.seen()
+    await call("wake_server", context=Context(user_id=hass_admin_user.id))
+    machines.host_up()
+    await machines.seen()
+    answer = await call("report", days=2)
+    assert answer["success"] is True
+    told = answer["details"]
+    assert (told["operation"], told["days"], told["complete"]) == ("report", 2, False)
+    assert told["starts"] == 1
+    assert told["by"] == {hass_admin_user.name: {"starts": 1}}
+    assert set(told["game_servers"]) == {"Creative", "Survival"}
+    assert answer["message"].startswith("Attic in the last 2 days (known since ")
+
+
+@pytest.mark.parametrize("days", [0, 91])
+async def test_a_report_covers_a_day_to_three_months(load: Load, call: Call, days: int) -> None:
+    await load()
+    with pytest.raises(vol.Invalid):
+        await call("report", days=days)
 
 
 async def test_minecraft_is_started_stopped_and_restarted(
@@ -417,8 +508,7 @@ async def test_acting_needs_no_answer(
     if action != "set_mode":
         del data["mode"]
     await hass.services.async_call(DOMAIN, action, data, blocking=True)
-    changed = config_entry.runtime_data.guardian.snapshot != before
-    assert changed is (action not in {"wake_server", "start_minecraft"})
+    assert config_entry.runtime_data.guardian.snapshot != before
 
 
 @pytest.mark.parametrize("action", ANSWERING)
@@ -570,6 +660,65 @@ async def test_maintenance_is_said_with_its_reason_if_it_has_one(
     assert refused.value.translation_key == key
 
 
+async def test_a_veto_is_said_with_its_text(hass: HomeAssistant) -> None:
+    @translate_errors
+    async def act() -> None:
+        raise Refused(RefusalReason.FORBIDDEN, placeholders={"reason": "Quiet hours"})
+
+    with pytest.raises(ServiceValidationError) as refused:
+        await act()
+    assert refused.value.translation_key == "forbidden"
+    assert refused.value.translation_placeholders == {"reason": "Quiet hours"}
+
+
+BACKUP = HoldUp(
+    key=HoldUpKey.BACKUP_DUE, placeholders={"at": "2026-11-22T22:30:00+00:00", "job": "backup-1"}
+)
+GUEST = HoldUp(key=HoldUpKey.GUEST, placeholders={"vmid": "200", "name": "nextcloud"})
+PROTECTED = HoldUp(key=HoldUpKey.PROTECTED, placeholders={"vmid": "100", "name": ""})
+TASK = HoldUp(key=HoldUpKey.TASK, placeholders={"task": "vzdump", "target": "200"})
+BLIND = HoldUp(key=HoldUpKey.CANNOT_SEE, placeholders={"reason": "incomplete"})
+
+
+@pytest.mark.parametrize(
+    ("held", "key", "placeholders"),
+    [
+        ([BACKUP], "held_backup_due", {"time": "14:30"}),
+        ([GUEST, BACKUP], "held_guest", {"guests": "200 nextcloud"}),
+        ([TASK, GUEST], "held_task", {"tasks": "vzdump"}),
+        ([TASK, GUEST, PROTECTED], "held_protected", {"guests": "100"}),
+        ([BLIND, GUEST], "held_guest", {"guests": "200 nextcloud"}),
+        ([BLIND], "held_blind", {"server": ""}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+async def test_a_held_shutdown_says_what_is_most_telling(
+    hass: HomeAssistant, held: list[HoldUp], key: str, placeholders: dict[str, str]
+) -> None:
+    @translate_errors
+    async def act() -> None:
+        raise Refused(RefusalReason.HELD, tuple(held))
+
+    with pytest.raises(ServiceValidationError) as refused:
+        await act()
+    assert refused.value.translation_key == key
+    assert refused.value.translation_placeholders == placeholders
+
+
+def test_every_kind_of_hold_up_can_be_told() -> None:
+    assert set(TELLING_ORDER) == set(HoldUpKey)
+
+
+async def test_a_guest_that_does_not_shut_down_is_an_error_of_its_own(hass: HomeAssistant) -> None:
+    @translate_errors
+    async def act() -> None:
+        raise GuardianPortError("guest_ignores", "guest 200 is still running")
+
+    with pytest.raises(HomeAssistantError) as failed:
+        await act()
+    assert failed.value.translation_key == "guest_ignores"
+
+
 async def test_an_error_code_nobody_knows_is_an_error_of_the_api(hass: HomeAssistant) -> None:
     @translate_errors
     async def act() -> None:
@@ -580,7 +729,7 @@ async def test_an_error_code_nobody_knows_is_an_error_of_the_api(hass: HomeAssis
     assert failed.value.translation_key == "api_error"
 
 
-async def test_a_command_that_outlives_its_entry_still_answers(
+async def test_a_command_whose_entry_is_unloaded_meanwhile_is_called_off_and_says_so(
     hass: HomeAssistant,
     load: Load,
     call: Call,
@@ -596,7 +745,9 @@ async def test_a_command_that_outlives_its_entry_still_answers(
     await turn()
     assert await hass.config_entries.async_unload(config_entry.entry_id)
     sent.set()
-    assert (await command)["details"]["state"] == "stopping"
+    with pytest.raises(ServiceValidationError) as refused:
+        await command
+    assert refused.value.translation_key == "superseded"
 
 
 async def test_a_listener_that_fails_stops_no_command(
@@ -614,5 +765,5 @@ async def test_a_listener_that_fails_stops_no_command(
     await machines.seen()
     config_entry.runtime_data.decisions.async_listen_events(fail)
     await call("shutdown_server")
-    assert machines.calls == ["shut_down"]
+    assert machines.calls == ["stop_guest 101", "shut_down"]
     assert "A listener failed at the event shutdown_sent" in caplog.text

@@ -1,5 +1,6 @@
 """What a guardian keeps across restarts of Home Assistant."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 import json
 from pathlib import Path
@@ -14,7 +15,9 @@ from custom_components.cubeguardian.guardian import (
     HoldUp,
     HoldUpKey,
     JournalEntry,
+    Lease,
     Mode,
+    Source,
     State,
     StoredGuardian,
 )
@@ -44,6 +47,20 @@ STORED = StoredGuardian(
     mode=Mode.MAINTENANCE,
     mode_reason="a new disk",
     journal=(JournalEntry(at=NOON, kind="woken", target=HOST, by="Robin"),),
+    leases=(
+        Lease(
+            source=Source.ENTITY, target=HOST, who="calendar.games", name="Game night", since=NOON
+        ),
+        Lease(
+            source=Source.KEEP_AWAKE,
+            target=HOST,
+            name="Robin",
+            since=NOON,
+            until=NOON + timedelta(hours=1),
+        ),
+    ),
+    idle_minutes=25,
+    protected=frozenset({200, 101}),
 )
 
 
@@ -66,6 +83,20 @@ async def test_what_is_removed_is_gone(hass: HomeAssistant, hass_storage: dict[s
     await store.async_remove()
     assert KEY not in hass_storage
     assert await GuardianStore(hass, "01HOST").async_load() is None
+
+
+async def test_a_file_from_before_there_was_demand_loads(
+    hass: HomeAssistant, hass_storage: dict[str, Any]
+) -> None:
+    then = STORED.to_dict() | {"version": 2}
+    for unknown in ("leases", "idle_minutes", "protected"):
+        del then[unknown]
+    hass_storage[KEY] = {"version": STORAGE_VERSION, "key": KEY, "data": then}
+    store = GuardianStore(hass, "01HOST")
+    assert await store.async_load() == replace(
+        STORED, leases=(), idle_minutes=10, protected=frozenset()
+    )
+    assert not store.damaged
 
 
 SAVED = Savings(

@@ -1,25 +1,27 @@
 """Adding a Minecraft server below a host, and changing one."""
 
 from collections.abc import AsyncGenerator
-from datetime import timedelta
 import socket
-from types import SimpleNamespace
 from typing import Any
 
-from homeassistant.config_entries import SOURCE_USER, ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.cubeguardian import subentry_flow
-from custom_components.cubeguardian.coordinator import HostData
-from custom_components.cubeguardian.server_manager import Guest, GuestKind, NodeReading, NodeStatus
-from tests.flows import GAME, check_texts, known_host, suggested
+from tests.flows import (
+    GAME,
+    add_game,
+    game_form,
+    go_on_with_game,
+    guest,
+    known_host,
+    open_game_form,
+    pretend_loaded,
+    suggested,
+)
 from tests.lab.minecraft import StatusFault, StatusServer
-
-KIND = "minecraft_server"
-
 
 pytest_plugins = ("tests.flow_peers",)
 pytestmark = pytest.mark.usefixtures("quiet_loopback", "impatience")
@@ -44,17 +46,11 @@ def entry(hass: HomeAssistant) -> MockConfigEntry:
     return known_host(hass)
 
 
-def _typed(address: str, **changes: Any) -> dict[str, Any]:
-    """Return what a person types about a game server; None leaves a field out."""
-    typed = {"name": " Survival ", "address": address, "edition": "java", **changes}
-    return {key: value for key, value in typed.items() if value is not None}
-
-
 async def test_a_server_that_answers_is_added(
     hass: HomeAssistant, entry: MockConfigEntry, minecraft: StatusServer
 ) -> None:
-    typed = _typed(f" {minecraft.address} ", public_address="play.example.org", vmid="101")
-    done = await _add(hass, entry, typed)
+    typed = game_form(f" {minecraft.address} ", public_address="play.example.org", vmid="101")
+    done = await add_game(hass, entry, typed)
 
     assert done["type"] is FlowResultType.CREATE_ENTRY
     (game,) = entry.subentries.values()
@@ -64,6 +60,7 @@ async def test_a_server_that_answers_is_added(
         "public_address": "play.example.org",
         "edition": "java",
         "vmid": 101,
+        "stop_when_idle": False,
     }
     assert minecraft.statuses == 1
 
@@ -72,7 +69,7 @@ async def test_a_server_that_answers_is_added(
 async def test_a_server_that_sleeps_is_accepted(
     hass: HomeAssistant, entry: MockConfigEntry, unused_tcp_port: int, edition: str
 ) -> None:
-    done = await _add(hass, entry, _typed(f"127.0.0.1:{unused_tcp_port}", edition=edition))
+    done = await add_game(hass, entry, game_form(f"127.0.0.1:{unused_tcp_port}", edition=edition))
     assert done["type"] is FlowResultType.CREATE_ENTRY
     (game,) = entry.subentries.values()
     assert (game.data["vmid"], game.data["public_address"]) == (None, "")
@@ -82,7 +79,7 @@ async def test_a_server_that_is_silent_is_accepted(
     hass: HomeAssistant, entry: MockConfigEntry, minecraft: StatusServer
 ) -> None:
     minecraft.fault = StatusFault.SILENT
-    done = await _add(hass, entry, _typed(minecraft.address))
+    done = await add_game(hass, entry, game_form(minecraft.address))
     assert done["type"] is FlowResultType.CREATE_ENTRY
 
 
@@ -90,14 +87,14 @@ async def test_something_else_than_minecraft_is_only_saved_when_one_insists(
     hass: HomeAssistant, entry: MockConfigEntry, minecraft: StatusServer
 ) -> None:
     minecraft.fault = StatusFault.HTTP
-    typed = _typed(minecraft.address)
-    form = await _add(hass, entry, typed)
+    typed = game_form(minecraft.address)
+    form = await add_game(hass, entry, typed)
     assert form["errors"] == {"address": "not_minecraft"}
     assert "save_anyway" in form["data_schema"].schema
 
-    form = await _go_on(hass, form, typed | {"save_anyway": False})
+    form = await go_on_with_game(hass, form, typed | {"save_anyway": False})
     assert form["errors"] == {"address": "not_minecraft"}
-    done = await _go_on(hass, form, typed | {"save_anyway": True})
+    done = await go_on_with_game(hass, form, typed | {"save_anyway": True})
     assert done["type"] is FlowResultType.CREATE_ENTRY
     assert "save_anyway" not in next(iter(entry.subentries.values())).data
 
@@ -109,10 +106,10 @@ async def test_a_name_that_does_not_resolve_is_only_saved_when_one_insists(
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
-    typed = _typed("no-such-host.lan:25565")
-    form = await _add(hass, entry, typed)
+    typed = game_form("no-such-host.lan:25565")
+    form = await add_game(hass, entry, typed)
     assert form["errors"] == {"address": "cannot_resolve"}
-    done = await _go_on(hass, form, typed | {"save_anyway": True})
+    done = await go_on_with_game(hass, form, typed | {"save_anyway": True})
     assert done["type"] is FlowResultType.CREATE_ENTRY
 
 
@@ -139,43 +136,54 @@ async def test_what_cannot_be_right_is_refused_at_its_field_and_can_be_mended(
     wrong: dict[str, Any],
     errors: dict[str, str],
 ) -> None:
-    form = await _add(hass, entry, _typed(minecraft.address) | wrong)
+    form = await add_game(hass, entry, game_form(minecraft.address) | wrong)
     assert form["errors"] == errors
     assert "save_anyway" not in form["data_schema"].schema
     assert minecraft.connections == 0
 
-    done = await _go_on(hass, form, _typed(minecraft.address))
+    done = await go_on_with_game(hass, form, game_form(minecraft.address))
     assert done["type"] is FlowResultType.CREATE_ENTRY
 
 
 async def test_two_game_servers_cannot_have_one_address(hass: HomeAssistant) -> None:
     entry = known_host(hass, games=[GAME | {"address": "127.0.0.1"}])
-    form = await _add(hass, entry, _typed("127.0.0.1:25565"))
+    form = await add_game(hass, entry, game_form("127.0.0.1:25565"))
     assert form["errors"] == {"address": "duplicate_address"}
 
 
 async def test_a_guest_is_picked_from_what_was_last_seen_on_the_host(
     hass: HomeAssistant, entry: MockConfigEntry, unused_tcp_port: int
 ) -> None:
-    _load(hass, entry, _guest(102, "creative"), _guest(101, "survival"), _guest(900, "base"))
-    form = await _open(hass, entry)
+    pretend_loaded(hass, entry, guest(102, "creative"), guest(101, "survival"), guest(900, "base"))
+    form = await open_game_form(hass, entry)
     offered = _selector(form, "vmid").config
     assert offered["options"] == [
-        {"value": "101", "label": "101 survival"},
-        {"value": "102", "label": "102 creative"},
+        {"value": "101", "label": "101 · survival"},
+        {"value": "102", "label": "102 · creative"},
     ]
 
-    typed = _typed(f"127.0.0.1:{unused_tcp_port}", vmid="777")
-    done = await _go_on(hass, form, typed)
+    typed = game_form(f"127.0.0.1:{unused_tcp_port}", vmid="777")
+    done = await go_on_with_game(hass, form, typed)
     assert done["data"]["vmid"] == 777
 
 
 async def test_a_guest_is_typed_while_nothing_was_read_of_the_host(
     hass: HomeAssistant, entry: MockConfigEntry
 ) -> None:
-    assert _selector(await _open(hass, entry), "vmid").selector_type == "text"
-    _load(hass, entry)
-    assert _selector(await _open(hass, entry), "vmid").selector_type == "text"
+    assert _selector(await open_game_form(hass, entry), "vmid").selector_type == "text"
+    pretend_loaded(hass, entry)
+    assert _selector(await open_game_form(hass, entry), "vmid").selector_type == "text"
+
+
+async def test_a_game_server_that_is_to_stop_on_its_own_needs_its_guest(
+    hass: HomeAssistant, entry: MockConfigEntry, unused_tcp_port: int
+) -> None:
+    typed = game_form(f"127.0.0.1:{unused_tcp_port}", stop_when_idle=True)
+    form = await add_game(hass, entry, typed)
+    assert form["errors"] == {"stop_when_idle": "stop_needs_guest"}
+
+    done = await go_on_with_game(hass, form, typed | {"vmid": "101"})
+    assert (done["data"]["stop_when_idle"], done["data"]["vmid"]) == (True, 101)
 
 
 async def test_a_game_server_can_be_changed(hass: HomeAssistant, unused_tcp_port: int) -> None:
@@ -190,76 +198,27 @@ async def test_a_game_server_can_be_changed(hass: HomeAssistant, unused_tcp_port
         "vmid": "101",
     }
 
-    form = await _go_on(hass, form, _typed("mc.lan:x"))
+    form = await go_on_with_game(hass, form, game_form("mc.lan:x"))
     assert (form["step_id"], form["errors"]) == ("reconfigure", {"address": "invalid_address"})
 
     address = f"127.0.0.1:{unused_tcp_port}"
-    done = await _go_on(hass, form, _typed(address, name="Skyblock"))
+    done = await go_on_with_game(hass, form, game_form(address, name="Skyblock"))
     assert (done["type"], done["reason"]) == (FlowResultType.ABORT, "reconfigure_successful")
     (game,) = entry.subentries.values()
     assert game.title == "Skyblock"
-    assert game.data == GAME | {"address": address, "vmid": None}
+    assert game.data == GAME | {"address": address, "vmid": None, "stop_when_idle": False}
 
 
 async def test_a_game_server_may_keep_its_own_address(hass: HomeAssistant) -> None:
     entry = known_host(hass, games=[GAME, GAME | {"address": "127.0.0.1:25998"}])
     game = next(iter(entry.subentries.values()))
     form = await entry.start_subentry_reconfigure_flow(hass, game.subentry_id)
-    form = await _go_on(hass, form, _typed("127.0.0.1:25998"))
+    form = await go_on_with_game(hass, form, game_form("127.0.0.1:25998"))
     assert form["errors"] == {"address": "duplicate_address"}
-    done = await _go_on(hass, form, _typed("127.0.0.1:25999"))
+    done = await go_on_with_game(hass, form, game_form("127.0.0.1:25999"))
     assert done["reason"] == "reconfigure_successful"
-
-
-def _guest(vmid: int, name: str) -> Guest:
-    """Return a guest as the host shows it; 900 and above are templates."""
-    return Guest(
-        vmid=vmid,
-        name=name,
-        kind=GuestKind.QEMU,
-        status="stopped",
-        running=False,
-        uptime=timedelta(),
-        lock=None,
-        template=vmid >= 900,
-    )
-
-
-def _load(hass: HomeAssistant, entry: MockConfigEntry, *guests: Guest) -> None:
-    """Pretend that the host is loaded, and was read if there are guests."""
-    status = NodeStatus(
-        uptime=timedelta(),
-        cpu_percent=0,
-        memory_used=0,
-        memory_total=0,
-        booted_at=None,
-        version="9.0",
-    )
-    reading = NodeReading(status=status, guests=guests, tasks=()) if guests else None
-    entry.mock_state(hass, ConfigEntryState.LOADED)
-    entry.runtime_data = SimpleNamespace(host=SimpleNamespace(data=HostData(reading=reading)))
 
 
 def _selector(form: Any, field: str) -> Any:
     """Return the selector of a field."""
     return form["data_schema"].schema[field]
-
-
-async def _open(hass: HomeAssistant, entry: MockConfigEntry) -> Any:
-    """Begin to add a game server."""
-    return await hass.config_entries.subentries.async_init(
-        (entry.entry_id, KIND), context={"source": SOURCE_USER}
-    )
-
-
-async def _add(hass: HomeAssistant, entry: MockConfigEntry, typed: dict[str, Any]) -> Any:
-    """Submit the form of a new game server."""
-    return await _go_on(hass, await _open(hass, entry), typed)
-
-
-async def _go_on(hass: HomeAssistant, form: Any, typed: dict[str, Any]) -> Any:
-    """Submit a form."""
-    check_texts(form, "config_subentries", KIND)
-    step = await hass.config_entries.subentries.async_configure(form["flow_id"], typed)
-    check_texts(step, "config_subentries", KIND)
-    return step

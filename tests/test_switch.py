@@ -13,10 +13,16 @@ from homeassistant.const import ATTR_ENTITY_ID, Platform
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.setup import async_setup_component
+from homeassistant.util import dt as dt_util
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    MockUser,
+    async_fire_time_changed,
+)
 from syrupy.assertion import SnapshotAssertion
 
+from custom_components.cubeguardian.guardian import Caller, Mode, Source
 from custom_components.cubeguardian.server_manager import (
     AuthenticationError,
     NetworkUnavailableError,
@@ -24,11 +30,13 @@ from custom_components.cubeguardian.server_manager import (
 
 from .conftest import Load
 from .machines import CREATIVE, SURVIVAL, FakeMachines
-from .portraits import portraits, state_of
+from .portraits import attribute_of, portraits, state_of
 
 HOST = "switch.attic"
 GAME = "switch.survival"
 NO_GUEST = "switch.creative"
+KEEP_AWAKE = "switch.attic_keep_awake"
+SOMEBODY = Caller(name="Robin")
 
 
 async def turn(
@@ -97,7 +105,7 @@ async def test_turning_the_host_off_looks_first_and_shuts_it_down(
     await machines.seen()
     assert state_of(hass, HOST) == "on"
     await turn(hass, HOST, SERVICE_TURN_OFF)
-    assert machines.calls == ["shut_down"]
+    assert machines.calls == ["stop_guest 101", "shut_down"]
     assert state_of(hass, HOST) == "off"
     machines.host_down()
     await machines.seen()
@@ -264,3 +272,66 @@ async def test_an_automation_is_journalled_as_home_assistant(
     await turn(hass, HOST, SERVICE_TURN_ON)
     journal = config_entry.runtime_data.guardian.snapshot.journal
     assert {entry.by for entry in journal if entry.kind == "wake_sent"} == {"Home Assistant"}
+
+
+async def test_the_host_is_kept_awake_until_somebody_ends_it(
+    hass: HomeAssistant, load: Load, machines: FakeMachines, config_entry: MockConfigEntry
+) -> None:
+    machines.host_up()
+    await load(Platform.SWITCH)
+    await machines.seen()
+    assert state_of(hass, KEEP_AWAKE) == "off"
+    await turn(hass, KEEP_AWAKE, SERVICE_TURN_ON)
+    assert state_of(hass, KEEP_AWAKE) == "on"
+    assert attribute_of(hass, KEEP_AWAKE, "until") is None
+    snapshot = config_entry.runtime_data.guardian.snapshot
+    assert snapshot.keep_awake in snapshot.live("host")
+    await turn(hass, KEEP_AWAKE, SERVICE_TURN_OFF)
+    assert state_of(hass, KEEP_AWAKE) == "off"
+    assert config_entry.runtime_data.guardian.snapshot.keep_awake is None
+
+
+async def test_keeping_awake_for_a_time_ends_by_itself(
+    hass: HomeAssistant,
+    load: Load,
+    machines: FakeMachines,
+    config_entry: MockConfigEntry,
+    freezer: FrozenDateTimeFactory,
+) -> None:
+    machines.host_up()
+    await load(Platform.SWITCH)
+    await machines.seen()
+    config_entry.runtime_data.guardian.keep_awake(True, SOMEBODY, timedelta(hours=1))
+    await hass.async_block_till_done()
+    assert attribute_of(hass, KEEP_AWAKE, "until") == dt_util.utcnow() + timedelta(hours=1)
+    freezer.tick(timedelta(hours=1, seconds=1))
+    async_fire_time_changed(hass)
+    await machines.seen()
+    assert state_of(hass, KEEP_AWAKE) == "off"
+
+
+@pytest.mark.parametrize(("mode", "calls"), [(Mode.AUTOMATIC, ["wake"]), (Mode.MANUAL, [])])
+async def test_keeping_a_sleeping_host_awake_wakes_it_in_automatic_mode_only(
+    hass: HomeAssistant,
+    load: Load,
+    machines: FakeMachines,
+    config_entry: MockConfigEntry,
+    mode: Mode,
+    calls: list[str],
+) -> None:
+    await load(Platform.SWITCH)
+    await machines.seen()
+    config_entry.runtime_data.guardian.set_mode(mode, "", SOMEBODY)
+    await turn(hass, KEEP_AWAKE, SERVICE_TURN_ON)
+    assert machines.calls == calls
+    assert state_of(hass, KEEP_AWAKE) == "on"
+
+
+async def test_a_host_that_was_switched_on_is_wanted_by_the_switch(
+    hass: HomeAssistant, load: Load, machines: FakeMachines, config_entry: MockConfigEntry
+) -> None:
+    await load(Platform.SWITCH)
+    await machines.seen()
+    await turn(hass, HOST, SERVICE_TURN_ON)
+    [lease] = config_entry.runtime_data.guardian.snapshot.leases
+    assert lease.source is Source.SWITCH

@@ -9,18 +9,31 @@ from homeassistant.components import network
 from homeassistant.components.network.models import Adapter
 from homeassistant.config_entries import ConfigSubentry
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers.aiohttp_client import async_get_clientsession
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.cubeguardian.guardian import Settings
+from custom_components.cubeguardian.guardian import (
+    Caller,
+    GuestRole,
+    LeaseTimes,
+    Mode,
+    Policy,
+    Settings,
+)
+from custom_components.cubeguardian.savings import Rates, async_draws_power
 from custom_components.cubeguardian.server_manager import ServerManager, TlsTrust
 from custom_components.cubeguardian.server_manager.settings import Settings as ReachSettings
 from custom_components.cubeguardian.wiring import (
     async_broadcasts,
     async_wire,
+    management,
     manager_config,
+    policy,
     settings,
 )
+
+from .flows import known_host
 
 DATA = {"host": "192.0.2.10", "port": 8006, "mac": "02:00:5e:10:00:01"}
 FOUND = ["255.255.255.255", "192.0.2.255"]
@@ -165,3 +178,133 @@ async def test_every_game_server_is_wired_to_its_guest_and_nothing_else_is(
     assert runtime.manager.proxmox is not None
     assert runtime.host.manager is runtime.manager
     assert runtime.decisions.guardian is runtime.guardian
+
+
+def test_quiet_and_least_time_up_come_from_the_options() -> None:
+    chosen = settings({"automatic": {"quiet_minutes": 0, "least_up_minutes": 15}})
+    assert (chosen.quiet_for, chosen.up_for) == (timedelta(0), timedelta(minutes=15))
+
+
+def test_a_house_that_has_decided_nothing_has_the_usual_policy(hass: HomeAssistant) -> None:
+    assert policy(known_host(hass)) == Policy()
+
+
+def test_what_the_house_has_decided_becomes_the_policy(hass: HomeAssistant) -> None:
+    game = {"address": "192.0.2.21", "edition": "java", "vmid": 101}
+    entry = known_host(
+        hass,
+        mode="automatic",
+        games=[game | {"stop_when_idle": True}, game],
+        options={
+            "automatic": {
+                "wanting": ["calendar.games"],
+                "forbidding": ["schedule.night"],
+                "asked_minutes": 45,
+                "cancelled_minutes": 90,
+                "found_hours": 1,
+                "unreadable_is_empty": True,
+            },
+            "guests": {"sleep_with_host": ["200", "102"], "keep_awake": ["300"]},
+        },
+    )
+    idle, _ = entry.subentries
+    assert policy(entry) == Policy(
+        automatic=True,
+        roles={
+            200: GuestRole.SLEEPS_WITH_HOST,
+            102: GuestRole.SLEEPS_WITH_HOST,
+            300: GuestRole.KEEPS_AWAKE,
+        },
+        stop_when_idle=frozenset({idle}),
+        wanting=frozenset({"calendar.games"}),
+        unreadable_is_empty=True,
+        times=LeaseTimes(
+            asked=timedelta(minutes=45),
+            cancelled=timedelta(minutes=90),
+            found=timedelta(hours=1),
+        ),
+    )
+
+
+def test_a_found_host_gets_no_lease_where_that_was_chosen(hass: HomeAssistant) -> None:
+    entry = known_host(hass, options={"automatic": {"found_hours": 0}})
+    assert policy(entry).times.found is None
+
+
+@pytest.mark.parametrize("mode", ["manual", "maintenance", None])
+def test_only_who_asked_for_it_gets_automatic_shutdown(
+    hass: HomeAssistant, mode: str | None
+) -> None:
+    assert not policy(known_host(hass, mode=mode)).automatic
+
+
+def test_the_most_careful_role_wins_and_what_is_no_guest_is_left_out(hass: HomeAssistant) -> None:
+    lists = {
+        "protected": ["101"],
+        "keep_awake": ["102", "101"],
+        "sleep_with_host": ["101", "102", "all"],
+    }
+    entry = known_host(hass, options={"guests": lists})
+    assert policy(entry).roles == {101: GuestRole.PROTECTED, 102: GuestRole.KEEPS_AWAKE}
+
+
+@pytest.mark.parametrize(("mode", "first"), [("automatic", "automatic"), ("manual", "manual")])
+async def test_the_mode_that_was_asked_for_is_only_the_first_one(
+    hass: HomeAssistant, config_entry: MockConfigEntry, mode: str, first: str
+) -> None:
+    config_entry.add_to_hass(hass)
+    hass.config_entries.async_update_entry(config_entry, data=config_entry.data | {"mode": mode})
+    runtime = await async_wire(hass, config_entry)
+    assert runtime.guardian.snapshot.mode is Mode(first)
+    runtime.guardian.set_mode(Mode.MAINTENANCE, "", Caller(name="Robin"))
+    await runtime.store.async_save(runtime.guardian.stored())
+    again = await async_wire(hass, config_entry)
+    assert again.guardian.snapshot.mode is Mode.MAINTENANCE
+
+
+def game_server(**chosen: Any) -> ConfigSubentry:
+    """Return a game server that can be managed as `chosen`."""
+    data = {"address": "mc.example:25570", "edition": "java", "management": chosen}
+    return ConfigSubentry(
+        data=MappingProxyType(data), subentry_type="minecraft_server", title="A", unique_id=None
+    )
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        pytest.param({}, id="nothing"),
+        pytest.param({"kind": "none"}, id="none"),
+        pytest.param({"kind": "rcon", "port": 25575}, id="no secret"),
+        pytest.param({"kind": "rcon", "port": 0, "secret": "s"}, id="no port"),
+        pytest.param(
+            {"kind": "protocol", "port": 1, "secret": "s", "trust": {"kind": "leaf"}}, id="no pin"
+        ),
+    ],
+)
+async def test_a_game_server_whose_management_cannot_work_is_not_managed(
+    hass: HomeAssistant, chosen: dict[str, Any]
+) -> None:
+    assert management(game_server(**chosen), async_get_clientsession(hass)) is None
+
+
+@pytest.mark.parametrize(
+    ("watts", "draws"), [("3", False), ("20", False), ("22", True), ("unavailable", None)]
+)
+async def test_the_power_sensor_is_a_witness_above_the_middle(
+    hass: HomeAssistant, watts: str, draws: bool | None
+) -> None:
+    hass.states.async_set("sensor.plug", watts, {"unit_of_measurement": "W"})
+    rates = Rates(watts_on=40, watts_asleep=2, power_sensor="sensor.plug")
+    assert async_draws_power(hass, rates) is draws
+
+
+async def test_nobody_is_a_witness_without_a_sensor_or_with_figures_that_make_no_sense(
+    hass: HomeAssistant,
+) -> None:
+    hass.states.async_set("sensor.plug", "50", {"unit_of_measurement": "W"})
+    assert async_draws_power(hass, Rates()) is None
+    assert (
+        async_draws_power(hass, Rates(watts_on=2, watts_asleep=40, power_sensor="sensor.plug"))
+        is None
+    )

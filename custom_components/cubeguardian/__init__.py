@@ -19,6 +19,7 @@ PLATFORMS = [
     Platform.BINARY_SENSOR,
     Platform.BUTTON,
     Platform.EVENT,
+    Platform.NUMBER,
     Platform.SELECT,
     Platform.SENSOR,
     Platform.SWITCH,
@@ -45,7 +46,11 @@ async def async_setup_entry(hass: HomeAssistant, entry: CubeGuardianConfigEntry)
 
 
 async def async_unload_entry(hass: HomeAssistant, entry: CubeGuardianConfigEntry) -> bool:
-    """Unload one host; what its guardian was doing goes on after the next load."""
+    """Unload one host; what its guardian was doing goes on after the next load.
+
+    It is closed first: what it sees while things are taken apart must not move it any more.
+    """
+    entry.runtime_data.guardian.close()
     if unloaded := await hass.config_entries.async_unload_platforms(entry, PLATFORMS):
         await entry.runtime_data.decisions.async_save()
     return unloaded

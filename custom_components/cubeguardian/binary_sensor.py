@@ -1,4 +1,4 @@
-"""Binary sensors that tell what answers."""
+"""Binary sensors that tell what answers, and whether anybody wants the host."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +16,8 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from .const import CONF_PUBLIC_ADDRESS
 from .coordinator import GuardianCoordinator, HostCoordinator
 from .entity import CubeGuardianEntity, reads_api
-from .guardian import ApiState, Presence, ThingView
+from .guardian import ApiState, Lease, Presence, ThingView
+from .helpers import title_of
 from .runtime import CubeGuardianConfigEntry
 
 PARALLEL_UPDATES = 0
@@ -62,6 +63,8 @@ PROXMOX_API: Final = BinarySensorEntityDescription(
     entity_category=EntityCategory.DIAGNOSTIC,
 )
 
+DEMAND: Final = BinarySensorEntityDescription(key="demand", translation_key="demand")
+
 
 async def async_setup_entry(
     hass: HomeAssistant,
@@ -70,7 +73,10 @@ async def async_setup_entry(
 ) -> None:
     """Add what the host and each game server show; the API only where there is a token for it."""
     runtime = entry.runtime_data
-    entities: list[BinarySensorEntity] = [PresenceSensor(runtime.decisions, entry, REACHABLE)]
+    entities: list[BinarySensorEntity] = [
+        PresenceSensor(runtime.decisions, entry, REACHABLE),
+        DemandSensor(runtime.decisions, entry, DEMAND),
+    ]
     if reads_api(entry):
         entities.append(ApiSensor(runtime.host, entry, PROXMOX_API))
     async_add_entities(entities)
@@ -122,3 +128,37 @@ class ApiSensor(CubeGuardianEntity[HostCoordinator], BinarySensorEntity):
     def extra_state_attributes(self) -> dict[str, Any]:
         """Return why it is off."""
         return {"reason": self.coordinator.data.api.value}
+
+
+class DemandSensor(CubeGuardianEntity[GuardianCoordinator], BinarySensorEntity):
+    """Show whether anybody wants the host up, who, and why."""
+
+    _unrecorded_attributes = frozenset({"forbidden_by", "leases"})
+
+    @property
+    @override
+    def is_on(self) -> bool:
+        """Return whether a lease keeps the host up, be it by one of its game servers."""
+        return bool(self.coordinator.data.live(self.target))
+
+    @property
+    @override
+    def extra_state_attributes(self) -> dict[str, Any]:
+        """Return every lease, declined ones included, and what forbids players to wake."""
+        snapshot = self.coordinator.data
+        return {
+            "leases": [self._told(lease) for lease in snapshot.leases],
+            "forbidden_by": sorted(snapshot.vetoes.values()),
+        }
+
+    def _told(self, lease: Lease) -> dict[str, Any]:
+        """Describe a lease as attributes can hold it."""
+        return {
+            "source": lease.source.value,
+            "target": title_of(lease.target) or self.runtime.decisions.config_entry.title,
+            "who": lease.name or lease.who or None,
+            "since": lease.since,
+            "until": lease.until,
+            "declined": lease.declined,
+            "unknown": lease.unknown,
+        }

@@ -9,7 +9,6 @@ from homeassistant.config_entries import (
     SOURCE_RECONFIGURE,
     ConfigEntry,
     ConfigFlow,
-    ConfigFlowContext,
     ConfigFlowResult,
     ConfigSubentryFlow,
     OptionsFlow,
@@ -18,14 +17,7 @@ from homeassistant.const import CONF_HOST, CONF_PORT
 from homeassistant.core import callback
 from homeassistant.data_entry_flow import section
 from homeassistant.helpers.device_registry import format_mac
-from homeassistant.helpers.selector import (
-    NumberSelector,
-    NumberSelectorConfig,
-    NumberSelectorMode,
-    TextSelector,
-    TextSelectorConfig,
-    TextSelectorType,
-)
+from homeassistant.helpers.selector import TextSelector
 from homeassistant.helpers.service_info.dhcp import DhcpServiceInfo
 import voluptuous as vol
 
@@ -43,51 +35,46 @@ from .const import (
     SUBENTRY_MINECRAFT_SERVER,
 )
 from .flow_checks import HostChecks, WakeOutcome
+from .flow_fields import PASSWORD, PORT
 from .flow_input import HostInput, InputRefusedError, broadcast_list, valid_ip, valid_mac
-from .flow_steps import HostSteps
+from .flow_questions import HostQuestions
 from .options_flow import CubeGuardianOptionsFlow
 from .subentry_flow import MinecraftServerFlow
 
-PORT_NUMBER: Final = vol.All(
-    NumberSelector(NumberSelectorConfig(min=1, max=65535, mode=NumberSelectorMode.BOX)),
-    vol.Coerce(int),
-)
-SECRET: Final = TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD))
 TOKEN_FIELDS: Final[dict[vol.Marker, Any]] = {
     vol.Optional(CONF_TOKEN_ID): TextSelector(),
-    vol.Optional(CONF_TOKEN_SECRET): SECRET,
+    vol.Optional(CONF_TOKEN_SECRET): PASSWORD,
 }
 HOST_FIELDS: Final[dict[vol.Marker, Any]] = {
     vol.Required(CONF_HOST): TextSelector(),
-    vol.Required(CONF_PORT, default=DEFAULT_PORT): PORT_NUMBER,
+    vol.Required(CONF_PORT, default=DEFAULT_PORT): PORT,
     vol.Optional(CONF_MAC): TextSelector(),
     **TOKEN_FIELDS,
     vol.Optional(CONF_NODE): TextSelector(),
 }
 WAKE_FIELDS: Final[dict[vol.Marker, Any]] = {
     vol.Optional(CONF_BROADCAST): TextSelector(),
-    vol.Optional(CONF_WAKE_PORT): PORT_NUMBER,
+    vol.Optional(CONF_WAKE_PORT): PORT,
 }
 SCHEMAS: Final = {
     "reconfigure": vol.Schema(HOST_FIELDS),
     "reauth_confirm": vol.Schema(
         {
             vol.Required(CONF_TOKEN_ID): TextSelector(),
-            vol.Required(CONF_TOKEN_SECRET): SECRET,
+            vol.Required(CONF_TOKEN_SECRET): PASSWORD,
         }
     ),
 }
 ASLEEP_MENU: Final = ["wake", "save_asleep", "back"]
 
 
-class CubeGuardianConfigFlow(
-    HostSteps[ConfigFlowContext, ConfigFlowResult], ConfigFlow, domain=DOMAIN
-):
+class CubeGuardianConfigFlow(HostQuestions, ConfigFlow, domain=DOMAIN):
     """Lead a person from an address to a host that can be woken, watched and shut down."""
 
     VERSION = 1
 
     _outcome: WakeOutcome
+    _data: dict[str, Any]
 
     def __init__(self) -> None:
         """Start with an empty form."""
@@ -245,16 +232,42 @@ class CubeGuardianConfigFlow(
         return await self.async_advance()
 
     async def async_step_save_asleep(self, user_input: None = None) -> ConfigFlowResult:
-        """Keep what was typed; what could not be checked becomes a repair when the host wakes."""
-        return self._save(unchecked=True)
+        """Go on without checks; they become a repair when the host wakes."""
+        return await self._keep(checked=False)
 
     async def async_step_back(self, user_input: None = None) -> ConfigFlowResult:
         """Return to the form with everything that was typed."""
         return self._show()
 
     async def async_step_done(self) -> ConfigFlowResult:
-        """Keep a host that passed."""
-        return self._save(unchecked=False)
+        """Go on with a host that passed."""
+        return await self._keep(checked=True)
+
+    async def _keep(self, *, checked: bool) -> ConfigFlowResult:
+        """Write what is known of a host; about a new one there are questions left."""
+        self._data = self.checks.entry_data(unchecked=not checked)
+        # Not naming the reason brings Home Assistant's words, which not every language has.
+        if self.source == SOURCE_REAUTH:
+            return self.async_update_and_abort(
+                self._get_reauth_entry(), data_updates=self._data, reason="reauth_successful"
+            )
+        if self.source == SOURCE_RECONFIGURE:
+            return self.async_update_and_abort(
+                self._get_reconfigure_entry(),
+                unique_id=self.checks.host.mac,
+                data_updates=self._data,
+                reason="reconfigure_successful",
+            )
+        return await self.async_question(checked=checked)
+
+    @override
+    def keep_new_host(self, mode: str, options: dict[str, Any]) -> ConfigFlowResult:
+        """Write the entry of a new host."""
+        return self.async_create_entry(
+            title=self.checks.host.node or self.checks.host.host,
+            data={**self._data, CONF_MODE: mode},
+            options={**self._options, **options},
+        )
 
     @override
     async def async_refused(self, errors: dict[str, str]) -> ConfigFlowResult:
@@ -262,27 +275,6 @@ class CubeGuardianConfigFlow(
         if CONF_TOKEN_SECRET in errors:
             self._typed = {**self._typed, CONF_TOKEN_SECRET: None}
         return self._show(errors)
-
-    def _save(self, *, unchecked: bool) -> ConfigFlowResult:
-        """Write the entry, a new one or the one that this flow is about."""
-        data = self.checks.entry_data(unchecked=unchecked)
-        # Not naming the reason brings Home Assistant's words, which not every language has.
-        if self.source == SOURCE_REAUTH:
-            return self.async_update_and_abort(
-                self._get_reauth_entry(), data_updates=data, reason="reauth_successful"
-            )
-        if self.source == SOURCE_RECONFIGURE:
-            return self.async_update_and_abort(
-                self._get_reconfigure_entry(),
-                unique_id=self.checks.host.mac,
-                data_updates=data,
-                reason="reconfigure_successful",
-            )
-        return self.async_create_entry(
-            title=self.checks.host.node or self.checks.host.host,
-            data={**data, CONF_MODE: "manual"},
-            options=self._options,
-        )
 
     async def _claim(self, mac: str | None) -> None:
         """Abort where another entry has this MAC address already."""

@@ -23,6 +23,26 @@ CONF_STOP_MINUTES: Final = "stop_minutes"
 DEFAULT_WAKE_MINUTES: Final = 10
 DEFAULT_STOP_MINUTES: Final = 8
 
+CONF_AUTOMATIC: Final = "automatic"
+CONF_WANTING: Final = "wanting"
+CONF_FORBIDDING: Final = "forbidding"
+CONF_QUIET_MINUTES: Final = "quiet_minutes"
+CONF_LEAST_UP_MINUTES: Final = "least_up_minutes"
+CONF_ASKED_MINUTES: Final = "asked_minutes"
+CONF_CANCELLED_MINUTES: Final = "cancelled_minutes"
+CONF_FOUND_HOURS: Final = "found_hours"
+CONF_UNREADABLE_IS_EMPTY: Final = "unreadable_is_empty"
+DEFAULT_QUIET_MINUTES: Final = 2
+DEFAULT_LEAST_UP_MINUTES: Final = 5
+DEFAULT_ASKED_MINUTES: Final = 30
+DEFAULT_CANCELLED_MINUTES: Final = 60
+DEFAULT_FOUND_HOURS: Final = 4
+
+CONF_GUESTS: Final = "guests"
+CONF_GUESTS_SLEEP: Final = "sleep_with_host"
+CONF_GUESTS_KEEP_AWAKE: Final = "keep_awake"
+CONF_GUESTS_PROTECTED: Final = "protected"
+
 CONF_WAKE_ON_LAN: Final = "wake_on_lan"
 CONF_BROADCAST: Final = "broadcast"
 CONF_WAKE_PORT: Final = "port"
@@ -51,9 +71,15 @@ SUBENTRY_MINECRAFT_SERVER: Final = "minecraft_server"
 CONF_PUBLIC_ADDRESS: Final = "public_address"
 CONF_EDITION: Final = "edition"
 CONF_VMID: Final = "vmid"
+CONF_STOP_WHEN_IDLE: Final = "stop_when_idle"
+CONF_MANAGEMENT: Final = "management"
+CONF_MANAGEMENT_KIND: Final = "kind"
+CONF_MANAGEMENT_PORT: Final = "port"
+CONF_MANAGEMENT_SECRET: Final = "secret"
+CONF_MANAGEMENT_TLS: Final = "tls"
+CONF_MANAGEMENT_TRUST: Final = "trust"
 
 # A node that has just booted answers 401 until its cluster file system is mounted.
 BOOT_WINDOW: Final = timedelta(minutes=3)
 
-# Automatic shutdown is not offered before the guardian knows demand.
-OFFERED_MODES: Final = ("manual", "maintenance")
+MODES: Final = ("automatic", "manual", "maintenance")

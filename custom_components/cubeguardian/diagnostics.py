@@ -9,8 +9,10 @@ from homeassistant.core import HomeAssistant
 
 from .const import (
     CONF_BROADCAST,
+    CONF_FORBIDDING,
     CONF_INTERFACE,
     CONF_MAC,
+    CONF_MANAGEMENT_SECRET,
     CONF_NODE,
     CONF_POWER_SENSOR,
     CONF_PUBLIC_ADDRESS,
@@ -20,8 +22,9 @@ from .const import (
     CONF_SSH_USER,
     CONF_TOKEN_ID,
     CONF_TOKEN_SECRET,
+    CONF_WANTING,
 )
-from .guardian import HOST, HoldUp, JournalEntry, ThingView
+from .guardian import HOST, HoldUp, JournalEntry, Lease, ThingView
 from .observed import GameData, HostData
 from .runtime import CubeGuardianConfigEntry
 from .savings import SavingsMeter
@@ -29,9 +32,11 @@ from .savings import SavingsMeter
 TO_REDACT: Final = {
     CONF_ADDRESS,
     CONF_BROADCAST,
+    CONF_FORBIDDING,
     CONF_HOST,
     CONF_INTERFACE,
     CONF_MAC,
+    CONF_MANAGEMENT_SECRET,
     CONF_NODE,
     CONF_POWER_SENSOR,
     CONF_PUBLIC_ADDRESS,
@@ -41,14 +46,29 @@ TO_REDACT: Final = {
     CONF_SSH_USER,
     CONF_TOKEN_ID,
     CONF_TOKEN_SECRET,
+    CONF_WANTING,
     "fingerprint",
     "pem",
     "peer",
 }
 JOURNAL_ENTRIES: Final = 50
+GONE: Final = "game server that is gone"
 # What details may show; everything else could name somebody, or is somebody's own text.
-TELLING: Final = frozenset({"after", "before", "code", "command", "mode", "phase", "seconds"})
-TELLING_HOLD_UP: Final = frozenset({"count", "reason", "task"})
+TELLING: Final = frozenset(
+    {
+        "after",
+        "before",
+        "code",
+        "command",
+        "mode",
+        "on",
+        "phase",
+        "seconds",
+        "until",
+        "vmid",
+    }
+)
+TELLING_HOLD_UP: Final = frozenset({"at", "count", "reason", "task", "vmid"})
 
 
 async def async_get_config_entry_diagnostics(
@@ -70,6 +90,10 @@ async def async_get_config_entry_diagnostics(
             "mode": snapshot.mode.value,
             "watch": snapshot.watch.value,
             "next_wakeup": runtime.guardian.next_wakeup,
+            "idle_minutes": snapshot.idle_minutes,
+            "leases": [_lease(one, numbers) for one in snapshot.leases],
+            "vetoes": len(snapshot.vetoes),
+            "protected_guests": sorted(snapshot.protected),
         },
         "savings": _saved(runtime.savings),
         "host": {"decided": _decided(snapshot.host), "seen": _host_seen(runtime.host.data)},
@@ -97,6 +121,19 @@ def _saved(meter: SavingsMeter) -> dict[str, Any]:
     }
 
 
+def _lease(lease: Lease, numbers: Mapping[str, str]) -> dict[str, Any]:
+    """Return who wants what, without who."""
+    return {
+        "source": lease.source.value,
+        "target": numbers.get(lease.target, GONE),
+        "since": lease.since,
+        "until": lease.until,
+        "awaits_ready": lease.awaits_ready,
+        "declined": lease.declined,
+        "unknown": lease.unknown,
+    }
+
+
 def _decided(view: ThingView) -> dict[str, Any]:
     """Return what the guardian makes of one thing."""
     return {
@@ -110,6 +147,7 @@ def _decided(view: ThingView) -> dict[str, Any]:
         "retry_at": view.retry_at,
         "wanted": view.wanted,
         "degraded": view.degraded,
+        "hung": view.hung,
         "by": view.by and REDACTED,
         "held": [_held(one) for one in view.held],
         "players_online": view.players_online,
@@ -141,6 +179,16 @@ def _host_seen(data: HostData) -> dict[str, Any]:
             for one in reading.guests
         ],
         "tasks": reading and [{"kind": one.kind, "ours": one.ours} for one in reading.tasks],
+        "backups": reading
+        and reading.backups
+        and [
+            {
+                "enabled": one.enabled,
+                "next_run": one.next_run,
+                "repeat_missed": one.repeat_missed,
+            }
+            for one in reading.backups
+        ],
     }
 
 
@@ -161,12 +209,12 @@ def _game_seen(data: GameData) -> dict[str, Any]:
     }
 
 
-def _journalled(entry: JournalEntry, numbers: dict[str, str]) -> dict[str, Any]:
+def _journalled(entry: JournalEntry, numbers: Mapping[str, str]) -> dict[str, Any]:
     """Return what was done, without by whom."""
     return {
         "at": entry.at,
         "kind": entry.kind,
-        "target": numbers.get(entry.target, "game server that is gone"),
+        "target": numbers.get(entry.target, GONE),
         "by": entry.by and REDACTED,
         "success": entry.success,
         "error": entry.error,

@@ -9,6 +9,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from .coordinator import GuardianCoordinator, MinecraftCoordinator
 from .entity import CubeGuardianEntity
 from .guardian import Event, EventKind, Presence, ThingView
+from .helpers import title_of
 from .observed import GameData
 from .runtime import CubeGuardianConfigEntry
 from .sensor_tables import told
@@ -19,6 +20,15 @@ JOINED: Final = "joined"
 LEFT: Final = "left"
 # What a server shows for a player who does not want to be listed.
 ANONYMOUS: Final = "Anonymous Player"
+# What happens to a game server while nobody asked anything of it is told by its host.
+OF_GAMES: Final = frozenset(
+    {
+        EventKind.DEMAND_UNKNOWN,
+        EventKind.SAVE_FAILED,
+        EventKind.SERVER_CRASHED,
+        EventKind.SERVER_UNREADABLE,
+    }
+)
 
 ACTIVITY: Final = EventEntityDescription(
     key="activity", translation_key="activity", event_types=[kind.value for kind in EventKind]
@@ -43,9 +53,9 @@ async def async_setup_entry(
 
 
 class ActivityEvent(CubeGuardianEntity[GuardianCoordinator], EventEntity):
-    """Show what happened to the host."""
+    """Show what happened to the host, and what its game servers have to say."""
 
-    _unrecorded_attributes = frozenset({"held"})
+    _unrecorded_attributes = frozenset({"held", "who"})
 
     @override
     async def async_added_to_hass(self) -> None:
@@ -56,7 +66,7 @@ class ActivityEvent(CubeGuardianEntity[GuardianCoordinator], EventEntity):
     @callback
     def _happened(self, event: Event) -> None:
         """Show one event."""
-        if event.target != self.target:
+        if event.target != self.target and event.kind not in OF_GAMES:
             return
         self._trigger_event(event.kind.value, _attributes(event))
         self.async_write_ha_state()
@@ -121,6 +131,9 @@ def _attributes(event: Event) -> dict[str, Any]:
         "command": details.get("command"),
         "phase": details.get("phase"),
         "seconds": details.get("seconds"),
+        "server": title_of(event.target) or None,
+        "guest": details.get("name") or details.get("vmid"),
+        "who": details.get("source"),
         "held": told(event.hold_ups) or None,
     }
     return {key: value for key, value in attributes.items() if value is not None}

@@ -32,6 +32,7 @@ from .flow_input import HostInput, InputRefusedError
 from .server_manager import (
     AuthenticationError,
     CertificateError,
+    Guest,
     HostConnectionError,
     HostTimeoutError,
     MissingRight,
@@ -117,6 +118,8 @@ class HostChecks:
         self.nodes: tuple[str, ...] = ()
         self.missing: tuple[MissingRight, ...] = ()
         self.proposed_mac: str | None = None
+        self.guests: tuple[Guest, ...] = ()
+        self.own_guests: frozenset[int] = frozenset()
         self._hass = hass
         self._options = options or {}
         self._vmids = vmids
@@ -180,6 +183,20 @@ class HostChecks:
             CONF_TRUST: trust.to_dict(),
             CONF_UNCHECKED: unchecked and self.host.token_id is not None,
         }
+
+    async def read_guests(self, own_macs: frozenset[str]) -> None:
+        """Read the guests, none where that fails, and which of them have one of `own_macs`."""
+        manager = await self._manager()
+        if manager.proxmox is None:
+            return
+        try:
+            self.guests = await manager.proxmox.guests(timeout=READ_TIMEOUT)
+            running = frozenset(guest.vmid for guest in self.guests if guest.running)
+            macs = await manager.guest_macs(running)
+        except ServerManagerError as err:
+            _LOGGER.debug("Not everything of the guests of %s is known: %s", self.host.host, err)
+            return
+        self.own_guests = frozenset(vmid for vmid, theirs in macs.items() if theirs & own_macs)
 
     async def wake_and_wait(self, report: Callable[[float], None]) -> WakeOutcome:
         """Send magic packets until the host answers; `report` gets the share of the time gone."""
@@ -314,6 +331,17 @@ class HostChecks:
             trust=self.trust or TlsTrust(),
             node=self.host.node,
         )
+
+
+def certificate_texts(host: str, shown: PresentedCertificate) -> dict[str, str]:
+    """Return what a certificate says of itself, for a person to compare."""
+    return {
+        "host": host,
+        "fingerprint": colon_hex(shown.fingerprint),
+        "subject": shown.subject,
+        "issuer": shown.issuer,
+        "valid_until": shown.not_after.date().isoformat(),
+    }
 
 
 def colon_hex(fingerprint: str) -> str:

@@ -9,7 +9,7 @@ from homeassistant.helpers.selector import SelectSelector, SelectSelectorConfig
 import voluptuous as vol
 
 from .const import CONF_NODE
-from .flow_checks import HostChecks, colon_hex
+from .flow_checks import HostChecks, certificate_texts
 from .flow_input import InputRefusedError
 
 
@@ -47,14 +47,7 @@ class HostSteps[ContextT: FlowContext, ResultT: FlowResult[Any, Any]](
 
     def certificate_placeholders(self) -> dict[str, str]:
         """Return what the certificate says of itself."""
-        shown = self.checks.presented
-        return {
-            "host": self.checks.host.host,
-            "fingerprint": colon_hex(shown.fingerprint),
-            "subject": shown.subject,
-            "issuer": shown.issuer,
-            "valid_until": shown.not_after.date().isoformat(),
-        }
+        return certificate_texts(self.checks.host.host, self.checks.presented)
 
     async def async_step_node(self, user_input: dict[str, Any] | None = None) -> ResultT:
         """Let a person say which node of a cluster this host is."""

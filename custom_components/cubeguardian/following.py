@@ -2,17 +2,22 @@
 
 from homeassistant.core import HomeAssistant, callback
 
+from .announcing import Announcer
 from .devices import async_update_version
 from .mending import Mender
+from .own_guest import OwnGuestFinder
 from .ports import game_sighting, host_sighting
 from .runtime import CubeGuardianConfigEntry
+from .savings import Rates, async_draws_power
+from .wanting import async_follow_wishes
 
 
 @callback
 def async_follow(hass: HomeAssistant, entry: CubeGuardianConfigEntry) -> None:
     """Start watching; the first look happens in the background."""
     runtime = entry.runtime_data
-    mender = Mender(hass, entry)
+    rates = Rates.from_options(entry.options)
+    mender, own_guest = Mender(hass, entry), OwnGuestFinder(hass, entry)
 
     @callback
     def count_sleep() -> None:
@@ -26,8 +31,10 @@ def async_follow(hass: HomeAssistant, entry: CubeGuardianConfigEntry) -> None:
     def host_seen() -> None:
         """Tell the guardian what the host showed, and offer mends."""
         if runtime.host.data.seen_at is not None:
-            runtime.guardian.observe_host(host_sighting(runtime.host.data))
+            witness = async_draws_power(hass, rates)
+            runtime.guardian.observe_host(host_sighting(runtime.host.data, draws_power=witness))
         count_sleep()
+        own_guest.async_consider()
         mender.async_consider()
         async_update_version(hass, entry)
 
@@ -47,8 +54,10 @@ def async_follow(hass: HomeAssistant, entry: CubeGuardianConfigEntry) -> None:
     for key in runtime.games:
         _follow_game(entry, key)
     entry.async_on_unload(runtime.decisions.async_add_listener(decided))
-    entry.async_on_unload(runtime.decisions.async_listen_events(mender.async_happened))
+    for listener in (mender.async_happened, Announcer(hass, entry).async_happened):
+        entry.async_on_unload(runtime.decisions.async_listen_events(listener))
     runtime.decisions.async_start()
+    async_follow_wishes(hass, entry)
     runtime.host.async_refresh_soon()
 
 

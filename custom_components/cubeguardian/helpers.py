@@ -1,11 +1,13 @@
 """Translate what the guardian refuses, and what a machine failed to do, for whoever asked."""
 
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from datetime import datetime
 import functools
 from typing import Any, Final
 
 from homeassistant.core import async_get_hass
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.util import dt as dt_util
 
 from .const import DOMAIN
 from .guardian import ApiState, GuardianPortError, HoldUp, HoldUpKey, RefusalReason, Refused
@@ -16,6 +18,7 @@ ERROR_CODES: Final = frozenset(
         "auth_error",
         "connection_error",
         "file_not_found",
+        "guest_ignores",
         "invalid_input",
         "permission_error",
         "ssh_error",
@@ -75,17 +78,46 @@ def _refusal(refused: Refused) -> ServiceValidationError:
 
 
 def _held(hold_ups: Iterable[HoldUp]) -> ServiceValidationError:
-    """Name every hold-up of the most telling kind: people before tasks before blindness."""
-    held = tuple(hold_ups)
-    players = [one for one in held if one.key is HoldUpKey.PLAYERS]
-    tasks = [one for one in held if one.key is HoldUpKey.TASK]
-    if players:
-        return _played(players)
-    if tasks:
-        return invalid("held_task", tasks=", ".join(one.placeholders["task"] for one in tasks))
-    blind = held[0]
-    key = BLIND.get(blind.placeholders.get("reason", ""), "held_blind")
-    return invalid(key, server=title_of(blind.subject))
+    """Name every hold-up of the most telling kind, first the one that nothing passes."""
+    held: dict[HoldUpKey, list[HoldUp]] = {}
+    for one in hold_ups:
+        held.setdefault(one.key, []).append(one)
+    key = min(held, key=tuple(TELLING_ORDER).index)
+    return TELLING_ORDER[key](held[key])
+
+
+def _protected(held: list[HoldUp]) -> ServiceValidationError:
+    """Name the guests that must not be stopped."""
+    return invalid("held_protected", guests=_guests(held))
+
+
+def _worked_on(held: list[HoldUp]) -> ServiceValidationError:
+    """Name the tasks on the host."""
+    return invalid("held_task", tasks=", ".join(one.placeholders["task"] for one in held))
+
+
+def _needed(held: list[HoldUp]) -> ServiceValidationError:
+    """Name the guests that are no game servers and keep their host awake."""
+    return invalid("held_guest", guests=_guests(held))
+
+
+def _backup_due(held: list[HoldUp]) -> ServiceValidationError:
+    """Say when the next backup begins."""
+    due = min(datetime.fromisoformat(one.placeholders["at"]) for one in held)
+    return invalid("held_backup_due", time=f"{dt_util.as_local(due):%H:%M}")
+
+
+def _blind(held: list[HoldUp]) -> ServiceValidationError:
+    """Say what cannot be seen."""
+    key = BLIND.get(held[0].placeholders.get("reason", ""), "held_blind")
+    return invalid(key, server=title_of(held[0].subject))
+
+
+def _guests(held: list[HoldUp]) -> str:
+    """Return guests as Proxmox shows them: number and name."""
+    return ", ".join(
+        f"{one.placeholders['vmid']} {one.placeholders.get('name', '')}".strip() for one in held
+    )
 
 
 def _played(players: list[HoldUp]) -> ServiceValidationError:
@@ -105,3 +137,13 @@ def title_of(subject: str) -> str:
         if (subentry := entry.subentries.get(subject)) is not None:
             return subentry.title
     return ""
+
+
+TELLING_ORDER: Final[Mapping[HoldUpKey, Callable[[list[HoldUp]], ServiceValidationError]]] = {
+    HoldUpKey.PROTECTED: _protected,
+    HoldUpKey.PLAYERS: _played,
+    HoldUpKey.TASK: _worked_on,
+    HoldUpKey.GUEST: _needed,
+    HoldUpKey.BACKUP_DUE: _backup_due,
+    HoldUpKey.CANNOT_SEE: _blind,
+}

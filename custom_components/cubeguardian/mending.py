@@ -5,8 +5,10 @@ from typing import Final
 
 from homeassistant.core import HomeAssistant, callback
 
-from .const import CONF_UNCHECKED, CONF_VMID
+from .const import CONF_UNCHECKED
 from .guardian import HOST, ApiState, Event, EventKind, Phase
+from .guest_roles import game_vmids
+from .mending_guests import GuestMender
 from .repairs import (
     ADDRESS_CONFLICT,
     CERTIFICATE_CHANGED,
@@ -49,10 +51,12 @@ class Mender:
         self._hass = hass
         self._entry = entry
         self._offered = ApiState.UNKNOWN
+        self._guests = GuestMender(hass, entry)
 
     @callback
     def async_consider(self) -> None:
-        """React to a new look at the host; without a token there is nothing to mend."""
+        """React to a new look at the host; without a token its API needs no mending."""
+        self._guests.async_consider()
         host = self._entry.runtime_data.host
         state, proxmox = host.data.api, host.manager.proxmox
         if proxmox is None or state is self._offered:
@@ -78,6 +82,7 @@ class Mender:
     @callback
     def async_happened(self, event: Event) -> None:
         """Raise or clear the repair that belongs to an event of the guardian."""
+        self._guests.async_happened(event)
         proxmox = self._entry.runtime_data.manager.proxmox
         if event.kind is EventKind.ADDRESS_CONFLICT:
             async_raise_address_conflict(self._hass, self._entry)
@@ -118,13 +123,8 @@ class Mender:
             return
         for settled in (UNCHECKED_HOST, CERTIFICATE_CHANGED):
             async_clear(self._hass, self._entry, settled)
-        vmids = {
-            subentry.data[CONF_VMID]
-            for subentry in self._entry.subentries.values()
-            if subentry.data.get(CONF_VMID)
-        }
         try:
-            missing = await proxmox.missing_rights(vmids)
+            missing = await proxmox.missing_rights(game_vmids(self._entry))
         except ServerManagerError as err:
             _LOGGER.debug("The rights of %s could not be read: %s", self._entry.title, err)
             return

@@ -1,6 +1,8 @@
 """Raise what a person has to mend, and lead through the mending."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+import json
+import shlex
 from typing import Any, Final, override
 
 from homeassistant.components.repairs import (
@@ -13,11 +15,15 @@ from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_HOST
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
+from homeassistant.helpers.selector import SelectOptionDict
+import voluptuous as vol
 
-from .const import CONF_MAC, CONF_TOKEN_SECRET, DOMAIN
+from .const import CONF_GUESTS, CONF_GUESTS_KEEP_AWAKE, CONF_MAC, CONF_TOKEN_SECRET, DOMAIN
 from .flow_checks import HostChecks, colon_hex
 from .flow_steps import HostSteps
-from .server_manager import MissingRight
+from .guest_form import guest_fields, guests_error, tidy_guests
+from .guest_roles import LISTS, named
+from .server_manager import BackupJob, Guest, MissingRight
 
 CERTIFICATE_CHANGED: Final = "certificate_changed"
 MISSING_RIGHTS: Final = "missing_rights"
@@ -27,6 +33,12 @@ STORAGE_DAMAGED: Final = "storage_damaged"
 WAKE_FAILED: Final = "wake_failed"
 WAKE_FAILED_PING: Final = "wake_failed_ping"
 WAKE_FAILED_UNSENT: Final = "wake_failed_unsent"
+GUESTS_WITHOUT_ROLE: Final = "guests_without_role"
+KEPT_AWAKE: Final = "kept_awake"
+BACKUP_MISSED: Final = "backup_missed"
+HOST_HUNG: Final = "host_hung"
+OWN_GUEST: Final = "own_guest"
+ABOUT_ROLES: Final = (GUESTS_WITHOUT_ROLE, KEPT_AWAKE)
 KINDS: Final = (
     CERTIFICATE_CHANGED,
     MISSING_RIGHTS,
@@ -34,6 +46,11 @@ KINDS: Final = (
     ADDRESS_CONFLICT,
     STORAGE_DAMAGED,
     WAKE_FAILED,
+    GUESTS_WITHOUT_ROLE,
+    KEPT_AWAKE,
+    BACKUP_MISSED,
+    HOST_HUNG,
+    OWN_GUEST,
 )
 
 
@@ -91,6 +108,47 @@ def async_raise_wake_failed(
 
 
 @callback
+def async_raise_guests_without_role(
+    hass: HomeAssistant, entry: ConfigEntry[Any], guests: Sequence[Guest]
+) -> None:
+    """Ask what some running guests mean for the sleep of their host."""
+    _raise_about_roles(hass, entry, GUESTS_WITHOUT_ROLE, guests)
+
+
+@callback
+def async_raise_kept_awake(
+    hass: HomeAssistant, entry: ConfigEntry[Any], guests: Sequence[Guest]
+) -> None:
+    """Say which guests have kept the host awake for a day."""
+    _raise_about_roles(hass, entry, KEPT_AWAKE, guests)
+
+
+@callback
+def async_raise_backup_missed(
+    hass: HomeAssistant, entry: ConfigEntry[Any], jobs: Iterable[BackupJob]
+) -> None:
+    """Say which backup jobs are lost whenever the host sleeps at their time, and the remedy."""
+    commands = "\n".join(
+        f"pvesh set /cluster/backup/{shlex.quote(job.id)} --repeat-missed 1" for job in jobs
+    )
+    _raise(hass, entry, BACKUP_MISSED, fixable=False, commands=commands)
+
+
+@callback
+def async_raise_host_hung(hass: HomeAssistant, entry: ConfigEntry[Any]) -> None:
+    """Say that the host draws power and answers nothing."""
+    _raise(hass, entry, HOST_HUNG, fixable=False)
+
+
+@callback
+def async_raise_own_guest(
+    hass: HomeAssistant, entry: ConfigEntry[Any], guests: Sequence[Guest]
+) -> None:
+    """Say that Home Assistant would switch itself off together with the host."""
+    _raise(hass, entry, OWN_GUEST, fixable=False, guests=named(guests))
+
+
+@callback
 def async_clear(hass: HomeAssistant, entry: ConfigEntry[Any], kind: str) -> None:
     """Take a repair back that is no longer needed."""
     ir.async_delete_issue(hass, DOMAIN, _issue_id(entry, kind))
@@ -106,6 +164,14 @@ def async_clear_all(hass: HomeAssistant, entry: ConfigEntry[Any]) -> None:
 def _issue_id(entry: ConfigEntry[Any], kind: str) -> str:
     """Return the id of one kind of repair of one host."""
     return f"{kind}_{entry.entry_id}"
+
+
+def _raise_about_roles(
+    hass: HomeAssistant, entry: ConfigEntry[Any], kind: str, guests: Sequence[Guest]
+) -> None:
+    """Create or renew a repair that roles mend; their names are kept for when the host sleeps."""
+    known = json.dumps({str(guest.vmid): guest.name for guest in guests})
+    _raise(hass, entry, kind, guests=named(guests), known=known)
 
 
 def _raise(
@@ -179,6 +245,54 @@ class HostRepairFlow(HostSteps[RepairsFlowContext, RepairsFlowResult], RepairsFl
         return self.async_abort(reason="check_failed")
 
 
+class GuestRolesFlow(RepairsFlow):
+    """Let a person give the guests their roles."""
+
+    def __init__(self, entry: ConfigEntry[Any] | None, shown: dict[str, str]) -> None:
+        """Ask about the guests of `entry`; `shown` are the placeholders of the repair."""
+        self._entry = entry
+        self._shown = shown
+
+    async def async_step_init(self, user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
+        """Ask, unless the host has gone."""
+        return await self.async_step_roles()
+
+    async def async_step_roles(self, user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
+        """Keep the lists among the options; the update listener reloads the entry with them."""
+        if self._entry is None:
+            return self.async_abort(reason="entry_gone")
+        known = json.loads(self._shown["known"])
+        typed = tidy_guests(user_input or _with_proposal(self._entry, known))
+        error = guests_error(typed) if user_input is not None else None
+        if user_input is not None and error is None:
+            options = {**self._entry.options, CONF_GUESTS: typed}
+            self.hass.config_entries.async_update_entry(self._entry, options=options)
+            return self.async_create_entry(data={})
+        schema = vol.Schema(guest_fields(_offered(known, typed)))
+        return self.async_show_form(
+            step_id="roles",
+            data_schema=self.add_suggested_values_to_schema(schema, typed),
+            errors={"base": error} if error else {},
+            description_placeholders=self._shown,
+        )
+
+
+def _with_proposal(entry: ConfigEntry[Any], known: dict[str, str]) -> dict[str, list[str]]:
+    """Return the lists so far; who is in none is proposed as what it counts for until then."""
+    chosen = entry.options.get(CONF_GUESTS, {})
+    lists = {key: list(chosen.get(key, ())) for key in LISTS}
+    listed = {vmid for vmids in lists.values() for vmid in vmids}
+    lists[CONF_GUESTS_KEEP_AWAKE] += known.keys() - listed
+    return lists
+
+
+def _offered(known: dict[str, str], lists: dict[str, list[str]]) -> list[SelectOptionDict]:
+    """Return every guest that can be put in a list."""
+    listed = {vmid: vmid for vmids in lists.values() for vmid in vmids}
+    labels = listed | {vmid: f"{vmid} · {name}" for vmid, name in known.items()}
+    return [SelectOptionDict(value=vmid, label=labels[vmid]) for vmid in sorted(labels, key=int)]
+
+
 async def async_create_fix_flow(
     hass: HomeAssistant, issue_id: str, data: dict[str, str | int | float | None] | None
 ) -> RepairsFlow:
@@ -186,4 +300,8 @@ async def async_create_fix_flow(
     shown = {key: str(value) for key, value in (data or {}).items()}
     entry = hass.config_entries.async_get_entry(shown.pop("entry_id", ""))
     kind = shown.pop("kind", "")
-    return ConfirmRepairFlow() if kind == STORAGE_DAMAGED else HostRepairFlow(entry, kind, shown)
+    if kind == STORAGE_DAMAGED:
+        return ConfirmRepairFlow()
+    if kind in ABOUT_ROLES:
+        return GuestRolesFlow(entry, shown)
+    return HostRepairFlow(entry, kind, shown)

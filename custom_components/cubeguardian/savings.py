@@ -236,3 +236,15 @@ def async_power(hass: HomeAssistant, entity_id: str | None) -> float | None:
     except ValueError, HomeAssistantError:
         return None
     return watts if 0 <= watts <= HIGHEST_WATTS else None
+
+
+@callback
+def async_draws_power(hass: HomeAssistant, rates: Rates) -> bool | None:
+    """Tell whether the host runs, by what it draws now; None where nobody measures that.
+
+    The middle between the two figures of the options leaves room for noise on both sides.
+    """
+    watts = async_power(hass, rates.power_sensor)
+    if watts is None or rates.watts_on <= rates.watts_asleep:
+        return None
+    return watts > (rates.watts_asleep + rates.watts_on) / 2

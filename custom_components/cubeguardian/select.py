@@ -7,7 +7,7 @@ from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .const import OFFERED_MODES
+from .const import MODES
 from .coordinator import GuardianCoordinator
 from .entity import CubeGuardianEntity
 from .guardian import Mode
@@ -20,7 +20,7 @@ MODE: Final = SelectEntityDescription(
     key="mode",
     translation_key="mode",
     entity_category=EntityCategory.CONFIG,
-    options=list(OFFERED_MODES),
+    options=list(MODES),
 )
 
 
@@ -34,14 +34,13 @@ async def async_setup_entry(
 
 
 class ModeSelect(CubeGuardianEntity[GuardianCoordinator], SelectEntity):
-    """Choose between commands only and maintenance."""
+    """Choose who decides: CubeGuardian itself, commands only, or those who maintain the host."""
 
     @property
     @override
-    def current_option(self) -> str | None:
+    def current_option(self) -> str:
         """Return the mode."""
-        mode = self.coordinator.data.mode.value
-        return mode if mode in self.options else None
+        return self.coordinator.data.mode.value
 
     @property
     @override

@@ -15,24 +15,30 @@ from homeassistant.core import (
 )
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.typing import VolDictType
+from homeassistant.util import dt as dt_util
 import voluptuous as vol
 
 from .callers import async_caller
-from .const import CONF_EDITION, CONF_MAC, DOMAIN, OFFERED_MODES
+from .const import CONF_EDITION, CONF_MAC, DOMAIN, MODES
 from .diagnose import async_diagnose
-from .guardian import HOST, Caller, Mode
+from .guardian import HOST, Caller, Mode, Source
 from .helpers import translate_errors
+from .reports import make_report
 from .server_manager import Edition, OperationResult, ServerManager, report, succeeded
 from .targets import Target, async_game, async_host, async_host_or_game
 
+ATTR_DAYS: Final = "days"
 ATTR_DELAY_MINUTES: Final = "delay_minutes"
 ATTR_FORCE: Final = "force"
+ATTR_MINUTES: Final = "minutes"
 ATTR_MODE: Final = "mode"
 ATTR_REASON: Final = "reason"
 
 CHECK_TIMEOUT: Final = 10.0
 GAME_CHECK_TIMEOUT: Final = 5.0
 LONGEST_DELAY: Final = 1440
+DEFAULT_DAYS: Final = 7
+MOST_DAYS: Final = 90
 
 type Handler = Callable[[ServiceCall], Coroutine[Any, Any, Mapping[str, Any]]]
 
@@ -77,7 +83,7 @@ async def _wake_server(call: ServiceCall) -> OperationResult:
     target = async_host_or_game(call)
     if target.thing != HOST:
         return await _start(target, await _by(call))
-    await target.guardian.wake(HOST, await _by(call))
+    await target.guardian.wake(HOST, await _by(call), Source.ACTION)
     return succeeded(
         f"Wake-up of {target.name} is under way",
         operation="wake_on_lan",
@@ -98,6 +104,16 @@ async def _cancel_shutdown(call: ServiceCall) -> OperationResult:
     target = async_host_or_game(call)
     await target.guardian.cancel_shutdown(target.thing, await _by(call))
     return _done(target, "cancel_shutdown", f"The shutdown of {target.name} is cancelled")
+
+
+async def _keep_awake(call: ServiceCall) -> OperationResult:
+    """Keep a host up, for some minutes or until its switch is turned off."""
+    target = async_host(call)
+    minutes = call.data[ATTR_MINUTES]
+    duration = timedelta(minutes=minutes) if minutes else None
+    target.guardian.keep_awake(True, await _by(call), duration)
+    how_long = f"for {minutes} minutes" if minutes else "until somebody ends it"
+    return _done(target, "keep_awake", f"{target.name} is kept awake {how_long}", minutes=minutes)
 
 
 async def _set_mode(call: ServiceCall) -> OperationResult:
@@ -156,6 +172,26 @@ async def _get_journal(call: ServiceCall) -> Mapping[str, Any]:
     }
 
 
+async def _report(call: ServiceCall) -> OperationResult:
+    """Add up the last days of a host."""
+    target = async_host(call)
+    snapshot = target.guardian.snapshot
+    made = make_report(
+        snapshot.journal,
+        now=dt_util.utcnow(),
+        days=call.data[ATTR_DAYS],
+        host=snapshot.host,
+        games={key: target.entry.subentries[key].title for key in target.runtime.games},
+        savings=target.runtime.savings.shown,
+    )
+    return succeeded(
+        made.summary(target.name),
+        operation="report",
+        target_host=target.entry.data[CONF_HOST],
+        **made.to_dict(),
+    )
+
+
 async def _diagnose(call: ServiceCall) -> OperationResult:
     """Run every check on a host and its game servers."""
     return await async_diagnose(call.hass, async_host(call))
@@ -168,7 +204,7 @@ async def _by(call: ServiceCall) -> Caller:
 
 async def _start(target: Target, caller: Caller) -> OperationResult:
     """Start one game server."""
-    await target.guardian.wake(target.thing, caller)
+    await target.guardian.wake(target.thing, caller, Source.ACTION)
     return _done(target, "start", f"The start of {target.name} is under way")
 
 
@@ -240,10 +276,19 @@ ACTIONS: Final = (
     ),
     Action(name="cancel_shutdown", handler=_cancel_shutdown, fields={}),
     Action(
+        name="keep_awake",
+        handler=_keep_awake,
+        fields={
+            vol.Optional(ATTR_MINUTES, default=0): vol.All(
+                vol.Coerce(int), vol.Range(min=0, max=LONGEST_DELAY)
+            )
+        },
+    ),
+    Action(
         name="set_mode",
         handler=_set_mode,
         fields={
-            vol.Required(ATTR_MODE): vol.In(OFFERED_MODES),
+            vol.Required(ATTR_MODE): vol.In(MODES),
             vol.Optional(ATTR_REASON, default=""): cv.string,
         },
     ),
@@ -264,4 +309,14 @@ ACTIONS: Final = (
     ),
     Action(name="diagnose", handler=_diagnose, fields={}, response=SupportsResponse.ONLY),
     Action(name="get_journal", handler=_get_journal, fields={}, response=SupportsResponse.ONLY),
+    Action(
+        name="report",
+        handler=_report,
+        fields={
+            vol.Optional(ATTR_DAYS, default=DEFAULT_DAYS): vol.All(
+                vol.Coerce(int), vol.Range(min=1, max=MOST_DAYS)
+            )
+        },
+        response=SupportsResponse.ONLY,
+    ),
 )

@@ -1,4 +1,4 @@
-"""Switches that wake and shut down the host and its game servers."""
+"""Switches that wake, keep awake and shut down the host and its game servers."""
 
 from typing import Any, Final, override
 
@@ -12,6 +12,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .coordinator import GuardianCoordinator
 from .entity import CubeGuardianEntity
+from .guardian import Source
 from .helpers import translate_errors
 from .runtime import CubeGuardianConfigEntry
 
@@ -24,15 +25,22 @@ GAME_SWITCH: Final = SwitchEntityDescription(
     key="server", translation_key="server", device_class=SwitchDeviceClass.SWITCH
 )
 
+KEEP_AWAKE: Final = SwitchEntityDescription(key="keep_awake", translation_key="keep_awake")
+
 
 async def async_setup_entry(
     hass: HomeAssistant,
     entry: CubeGuardianConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Add the switch of the host and one for each game server."""
+    """Add the switches of the host and one for each game server."""
     decisions = entry.runtime_data.decisions
-    async_add_entities([PowerSwitch(decisions, entry, HOST_SWITCH)])
+    async_add_entities(
+        [
+            PowerSwitch(decisions, entry, HOST_SWITCH),
+            KeepAwakeSwitch(decisions, entry, KEEP_AWAKE),
+        ]
+    )
     for game_id in entry.runtime_data.games:
         async_add_entities(
             [PowerSwitch(decisions, entry, GAME_SWITCH, game_id)], config_subentry_id=game_id
@@ -54,10 +62,39 @@ class PowerSwitch(CubeGuardianEntity[GuardianCoordinator], SwitchEntity):
     @translate_errors
     async def async_turn_on(self, **kwargs: Any) -> None:
         """Wake it; return once the packet is out."""
-        await self.guardian.wake(self.target, await self.async_caller())
+        await self.guardian.wake(self.target, await self.async_caller(), Source.SWITCH)
 
     @override
     @translate_errors
     async def async_turn_off(self, **kwargs: Any) -> None:
         """Shut it down, unless players or tasks hold it up."""
         await self.guardian.shut_down(self.target, await self.async_caller())
+
+
+class KeepAwakeSwitch(CubeGuardianEntity[GuardianCoordinator], SwitchEntity):
+    """Keep the host up although nobody needs it."""
+
+    @property
+    @override
+    def is_on(self) -> bool:
+        """Return whether the host is kept awake."""
+        return self.coordinator.data.keep_awake is not None
+
+    @property
+    @override
+    def extra_state_attributes(self) -> dict[str, Any]:
+        """Return when it ends by itself; None where somebody has to end it."""
+        lease = self.coordinator.data.keep_awake
+        return {"until": lease.until if lease else None}
+
+    @override
+    @translate_errors
+    async def async_turn_on(self, **kwargs: Any) -> None:
+        """Keep the host awake until somebody ends it."""
+        self.guardian.keep_awake(True, await self.async_caller())
+
+    @override
+    @translate_errors
+    async def async_turn_off(self, **kwargs: Any) -> None:
+        """Let the host sleep again when nobody needs it."""
+        self.guardian.keep_awake(False, await self.async_caller())
