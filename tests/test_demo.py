@@ -1,74 +1,40 @@
 """The demo shows the main job, and its evidence can be judged again without it."""
 
-from collections.abc import Callable
-from copy import deepcopy
-from dataclasses import dataclass
-import json
-from pathlib import Path
-import subprocess
-import sys
-from typing import Any
-
 import pytest
 
+from .demo_runs import (
+    Evidence,
+    Run,
+    Tamper,
+    fails_without,
+    holds_no_secret,
+    is_judged_again,
+    run_demo,
+    tells_the_whole_story,
+)
 from .lab.demo import judge
-from .lab.namespaces import project_root
-from .lab.pve import TOKEN_SECRET
 
 pytestmark = [
     pytest.mark.needs_demo,
     pytest.mark.timeout(300),
 ]
 
-_LIMIT = 120
-
-type Evidence = dict[str, Any]
-type Tamper = Callable[[Evidence], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """One run of the demo."""
-
-    code: int
-    shown: str
-    progress: str
-    target: Path
-
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    target = tmp_path_factory.mktemp("demo") / "evidence.json"
-    command = [str(project_root() / "scripts/demo"), "--headless", "--json", str(target)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=280)
-    return Run(code=done.returncode, shown=done.stdout, progress=done.stderr, target=target)
+    return run_demo("main", tmp_path_factory.mktemp("demo"))
 
 
-@pytest.fixture
-def evidence(demo: Run) -> Evidence:
-    return dict(json.loads(demo.target.read_text("utf-8")))
+def test_the_demo_tells_the_whole_story(demo: Run) -> None:
+    tells_the_whole_story(demo, steps=11, within=120)
 
 
-def test_the_demo_tells_the_whole_story(demo: Run, evidence: Evidence) -> None:
-    assert demo.code == 0, demo.shown + demo.progress
-    assert "11/11" in demo.progress
-    assert evidence["log"] == []
-    begun = evidence["set_up"][0]["at"]
-    assert evidence["finished_at"] - begun < _LIMIT
-
-
-def test_the_evidence_is_judged_again_from_its_file_alone(
-    demo: Run,
-) -> None:
-    command = [sys.executable, "-m", "tests.lab.demo.judge", str(demo.target)]
-    again = subprocess.run(command, capture_output=True, text=True, cwd=project_root(), check=False)
-    assert again.returncode == 0
-    assert again.stdout == demo.shown
+def test_the_evidence_is_judged_again_from_its_file_alone(demo: Run) -> None:
+    is_judged_again(demo)
 
 
 def test_the_evidence_holds_no_secret(demo: Run) -> None:
-    assert TOKEN_SECRET not in demo.target.read_text("utf-8")
-    assert TOKEN_SECRET not in demo.shown + demo.progress
+    holds_no_secret(demo)
 
 
 def _no_packet(evidence: Evidence) -> None:
@@ -160,11 +126,6 @@ def _bouncing(evidence: Evidence) -> None:
     ],
 )
 def test_evidence_that_lacks_something_is_not_enough(
-    evidence: Evidence, tamper: Tamper, missing: str
+    demo: Run, tamper: Tamper, missing: str
 ) -> None:
-    whole = deepcopy(evidence)
-    assert judge.passed(judge.judge(whole))
-    tamper(evidence)
-    verdicts = judge.judge(evidence)
-    assert not judge.passed(verdicts)
-    assert verdicts[-1].name == missing
+    fails_without(demo, tamper, missing)

@@ -173,13 +173,17 @@ class HomeAssistantClient:
 
     async def ask(self, kind: str, **arguments: Json) -> Json:
         """Send a websocket command and return its result."""
-        assert self._socket is not None
-        self._number += 1
         future = asyncio.get_running_loop().create_future()
-        self._answers[self._number] = future
-        await self._socket.send_json({"id": self._number, "type": kind, **arguments})
+        self._answers[self._number + 1] = future
+        await self._send(kind, arguments)
         async with asyncio.timeout(30):
             return await future
+
+    async def order(self, domain: str, service: str, data: dict[str, Any]) -> None:
+        """Call an action without waiting for what comes of it."""
+        await self._send(
+            "call_service", {"domain": domain, "service": service, "service_data": data}
+        )
 
     async def call(
         self, domain: str, service: str, data: dict[str, Any], *, answers: bool = False
@@ -221,6 +225,11 @@ class HomeAssistantClient:
             method, path, json=data, headers=self._headers
         ) as response:
             return await _answer(response)
+
+    async def _send(self, kind: str, arguments: dict[str, Any]) -> None:
+        assert self._socket is not None
+        self._number += 1
+        await self._socket.send_json({"id": self._number, "type": kind, **arguments})
 
     async def _read(self) -> None:
         assert self._socket is not None

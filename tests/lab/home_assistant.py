@@ -150,6 +150,14 @@ class HomeAssistant:
             process.kill()
             await process.wait()
 
+    async def kill(self) -> None:
+        """End the process at once, so that it can write nothing more; `start` begins it again."""
+        process, self._process = self._process, None
+        assert process is not None
+        process.kill()
+        await process.wait()
+        await self.client.close()
+
     def log(self) -> list[str]:
         """Return the lines of the log."""
         path = self.directory / "home-assistant.log"

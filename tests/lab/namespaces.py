@@ -149,6 +149,9 @@ class TwoNamespaces:
         self.host.run("ip", "link", "set", HOST_INTERFACE, "address", self._mac)
         self.host.run("ip", "link", "set", "lo", "up")
         self.host.run("ip", "link", "set", HOST_INTERFACE, "up")
+        # Else the machine whose address came first takes those of all others with it.
+        keep = "echo 1 > /proc/sys/net/ipv4/conf/all/promote_secondaries"
+        self.host.run("sh", "-c", keep)
         self.home.run("ip", "link", "set", "lo", "up")
         address = f"{HOME_ADDRESS}/{PREFIX}"
         self.home.run("ip", "addr", "add", address, "brd", "+", "dev", HOME_INTERFACE)
@@ -178,11 +181,6 @@ def addresses(count: int, first: int = 100) -> list[str]:
     """Return addresses on the wire that no machine has."""
     base = ipaddress.ip_address(HOME_ADDRESS) - 1
     return [str(base + first + index) for index in range(count)]
-
-
-def interface_address() -> str:
-    """Return what the host takes when it is up, for `InterfaceLink`."""
-    return f"{HOST_ADDRESS}/{PREFIX}"
 
 
 def project_root() -> Path:

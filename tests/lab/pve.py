@@ -1,7 +1,7 @@
 """A Proxmox VE node that really goes down when it is told to."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 import contextlib
 from pathlib import Path
 import ssl
@@ -21,11 +21,13 @@ from .pve_record import (
     without_prefix,
     without_secrets,
 )
+from .pve_shapes import network_cards
 
 TOKEN_ID = "cubeguardian@pve!ha"
 TOKEN_SECRET = "00000000-1ab0-4000-8000-000000000000"
 NODE_RIGHTS = ("Sys.Audit", "Sys.PowerMgmt")
 KEEP_ALIVE = 5.0
+_NEVER = float("inf")
 
 type PowerHandler = Callable[[str], Awaitable[None]]
 type Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -79,6 +81,7 @@ class LabPve(AnsweringPve):
         self.reboot_delay = 0.2
         self.refusal_delay = 0.0
         self.bare_errors = False
+        self.going_down: set[int] = set()
         self._faults: list[ActiveFault] = []
         self._hung = asyncio.Event()
         self._power_task: asyncio.Task[None] | None = None
@@ -147,12 +150,15 @@ class LabPve(AnsweringPve):
         running: bool = True,
         on_boot: bool = True,
         shutdown_seconds: float = 0,
+        ignores_shutdown: bool = False,
+        macs: tuple[str, ...] = (),
     ) -> Guest:
         """Add a VM or container; return fakepve's object for it."""
         add = self.add_vm if kind == "qemu" else self.add_ct
         status = "running" if running else "stopped"
-        guest = add(vmid, name, node=self.node, status=status, config={"onboot": int(on_boot)})
-        guest.shutdown_secs = shutdown_seconds
+        config = {"onboot": int(on_boot)} | network_cards(kind, macs)
+        guest = add(vmid, name, node=self.node, status=status, config=config)
+        guest.shutdown_secs = _NEVER if ignores_shutdown else shutdown_seconds
         return guest
 
     def all_guests(self) -> list[Guest]:
@@ -212,6 +218,14 @@ class LabPve(AnsweringPve):
             for granted, privileges in grants:
                 if path in (None, granted):
                     privileges.discard(privilege)
+
+    def remove_token(self, token_id: str = TOKEN_ID) -> None:
+        """Take the token away: whoever uses it is answered 401 from now on."""
+        del self.apitokens[token_id]
+
+    def restore_token(self, token_id: str = TOKEN_ID, secret: str = TOKEN_SECRET) -> None:
+        """Give the token back, with the rights that it had."""
+        self.apitokens[token_id] = secret
 
     # Faults
 
@@ -320,8 +334,28 @@ class LabPve(AnsweringPve):
 
     async def _stop_guest(self, guest: Guest) -> None:
         if guest.status == "running":
-            await self.pause(guest.shutdown_secs)
-            guest.status = "stopped"
+            with self._going_down(guest):
+                # A guest that ignores the request is killed by its node in the end.
+                await self.pause(min(guest.shutdown_secs, self.shutdown_default_timeout))
+                guest.status = "stopped"
+
+    async def _powerdown(self, vm: Guest, p: dict[str, Any]) -> Any:
+        with self._going_down(vm):
+            return await super()._powerdown(vm, p)
+
+    async def _ct_powerdown(self, ct: Guest, timeout: float, force: object) -> None:
+        with self._going_down(ct):
+            await super()._ct_powerdown(ct, timeout, force)
+
+    @contextlib.contextmanager
+    def _going_down(self, guest: Guest) -> Iterator[None]:
+        """Let what runs in a guest end as soon as it is asked, unless it ignores that."""
+        if guest.shutdown_secs < _NEVER:
+            self.going_down.add(guest.vmid)
+        try:
+            yield
+        finally:
+            self.going_down.discard(guest.vmid)
 
     async def _act_alone(self, command: str) -> None:
         await self.stop_guests()

@@ -10,7 +10,7 @@ from fakepve.server import USER, ok, params
 
 from .certificates import NodeCertificates
 from .nic import send_magic_packet
-from .pve_shapes import node_row, node_status, task_row
+from .pve_shapes import backup_row, node_row, node_status, task_row
 
 
 class AnsweringPve(FakePve):  # type: ignore[misc]
@@ -30,6 +30,7 @@ class AnsweringPve(FakePve):  # type: ignore[misc]
         self.wakeonlan: str | None = None
         self.peer_nics: dict[str, tuple[str, str, int]] = {}
         self.booted_at: float | None = None
+        self.backup_jobs: list[dict[str, Any]] = []
 
     @property
     def uptime(self) -> float:
@@ -45,7 +46,25 @@ class AnsweringPve(FakePve):  # type: ignore[misc]
             ("GET", f"{node}/certificates/info", self._certificates),
             ("GET", f"{node}/config", self._config),
             ("GET", f"{node}/time", self._time),
+            ("GET", "/cluster/backup", self._backups),
         ]
+
+    def schedule_backup(
+        self, job_id: str, due_in: float, *, enabled: bool = True, repeats_missed: bool = False
+    ) -> None:
+        """Add a backup job of every guest whose next run is so many seconds away."""
+        self.backup_jobs.append(
+            backup_row(
+                job_id,
+                next_run=int(time.time() + due_in),
+                enabled=enabled,
+                repeats_missed=repeats_missed,
+            )
+        )
+
+    async def _backups(self, _values: dict[str, Any], user: str) -> list[dict[str, Any]]:
+        self.require(user, "/", "Sys.Audit")
+        return self.backup_jobs
 
     async def _time(self, _values: dict[str, Any], _user: str) -> dict[str, Any]:
         now = int(time.time() + self.clock_error)

@@ -81,3 +81,34 @@ def task_row(task: dict[str, Any]) -> dict[str, Any]:
     if "endtime" in task:
         row["endtime"] = task["endtime"]
     return row
+
+
+def backup_row(
+    job_id: str, *, next_run: int, enabled: bool, repeats_missed: bool
+) -> dict[str, Any]:
+    """Return one row of `/cluster/backup`; `next_run` in seconds since 1970."""
+    return {
+        "id": job_id,
+        "type": "vzdump",
+        "enabled": int(enabled),
+        "all": 1,
+        "compress": "zstd",
+        "mode": "snapshot",
+        "next-run": next_run,
+        "notes-template": "{{guestname}}",
+        "repeat-missed": int(repeats_missed),
+        "schedule": "02:00",
+        "storage": "local",
+    }
+
+
+def network_cards(kind: str, macs: tuple[str, ...]) -> dict[str, str]:
+    """Return the `netN` of a guest's configuration, one card for each address."""
+    shapes = {
+        "qemu": "virtio={mac},bridge=vmbr0,firewall=1",
+        "lxc": "name=eth{index},bridge=vmbr0,hwaddr={mac},ip=dhcp,type=veth",
+    }
+    return {
+        f"net{index}": shapes[kind].format(index=index, mac=mac.upper())
+        for index, mac in enumerate(macs)
+    }

@@ -1,6 +1,6 @@
 """The sleeping host as a process of its own: in a namespace, under control of its standard input.
 
-    python -m tests.lab.remote_host --interface vpve --address 10.77.0.2 --minecraft 101
+    python -m tests.lab.remote_host --interface vpve --address 10.77.0.2
 
 Every line on standard input is a JSON object with `do`; every line on standard output is a JSON
 answer. The process ends when its standard input closes.
@@ -14,16 +14,18 @@ import sys
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from .companions import ManagedServer, Neighbours
 from .minecraft import GameServer, StatusServer
-from .namespaces import Namespace, interface_address, project_root
+from .namespaces import PREFIX, Namespace, project_root
 from .nic import EthernetNic
 from .peers import FlyingSquid
+from .plan import Console, GamePlan, GuestPlan, read_games, read_guests, written
 from .pve import TOKEN_ID, TOKEN_SECRET, LabPve, RunningTask
 from .pve_record import Fault
 from .sleeping_host import MAC, BootTimes, InterfaceLink, Power, SleepingHost
 
-_GAME_PORT = 25565
 _API_PORT = 8006
+_POLL = 0.02
 
 type Answer = Any
 
@@ -32,7 +34,7 @@ class Controls:
     """What can be done to the host from outside; every method answers something for JSON."""
 
     def __init__(self, host: SleepingHost, games: dict[int, GameServer]) -> None:
-        """Take control of a host."""
+        """Take control of a host; `games` are the game servers by their port."""
         self._host = host
         self._games = games
         self._task: RunningTask | None = None
@@ -44,6 +46,10 @@ class Controls:
     async def authority(self) -> str:
         """Return the certificate of the node's own authority, in PEM."""
         return self._host.pve.certificates.authority.pem
+
+    async def fingerprint(self) -> str:
+        """Return the fingerprint of the certificate that the node shows."""
+        return self._host.pve.certificates.served.fingerprint
 
     async def button(self) -> None:
         """Press the power button."""
@@ -61,18 +67,56 @@ class Controls:
         """Wait until every game server can be joined."""
         await self._host.games_up(timeout)
 
-    async def players(self, names: list[str]) -> None:
-        """Let the status of the simple servers show these players."""
-        for game in self._games.values():
-            if isinstance(game, StatusServer):
+    async def reboot_itself(self) -> None:
+        """Restart without having been asked over the API, as after an update."""
+        await self._host.reboot_itself()
+
+    async def heard(self, ending: str, timeout: float = 20) -> None:
+        """Wait until a command was answered whose path ends so."""
+        async with asyncio.timeout(timeout):
+            while not any(
+                call.method == "POST" and call.status is not None and call.path.endswith(ending)
+                for call in self._host.pve.calls
+            ):
+                await asyncio.sleep(_POLL)
+
+    async def players(self, names: list[str], port: int | None = None) -> None:
+        """Let the status of the simple servers, or of the one at a port, show these players."""
+        for at, game in self._games.items():
+            if isinstance(game, StatusServer) and port in (None, at):
                 game.status.players = names
 
-    async def task(self, runs: bool) -> None:
-        """Start a backup that stays, or let it finish."""
+    async def guest(self, vmid: int, runs: bool) -> None:
+        """Start or stop a guest, as somebody does in Proxmox's own interface."""
+        self._host.pve.find_guest(vmid).status = "running" if runs else "stopped"
+
+    async def task(self, runs: bool, kind: str = "vzdump", target: str = "101") -> None:
+        """Start a task that stays, or let it finish."""
         if runs:
-            self._task = self._host.pve.run_task()
+            self._task = self._host.pve.run_task(kind, target)
         elif self._task is not None:
             self._task.finish()
+
+    async def backup_due(self, seconds: float | None) -> None:
+        """Let a backup be due so soon, or none at all."""
+        self._host.pve.backup_jobs.clear()
+        if seconds is not None:
+            self._host.pve.schedule_backup("backup-nightly", seconds)
+
+    async def grant(self, privilege: str, path: str) -> None:
+        """Give the user of the token a privilege."""
+        self._host.pve.grant(TOKEN_ID.partition("!")[0], path, privilege)
+
+    async def revoke(self, privilege: str, path: str | None = None) -> None:
+        """Take a privilege from everybody, on one path or on all."""
+        self._host.pve.revoke(privilege, path)
+
+    async def token(self, valid: bool) -> None:
+        """Take the token away, or give it back."""
+        if valid:
+            self._host.pve.restore_token()
+        else:
+            self._host.pve.remove_token()
 
     async def fault(self, fault: str | None, path: str = "") -> None:
         """Let the API misbehave, or mend it."""
@@ -135,42 +179,93 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--interface", required=True, help="where magic packets are heard")
     parser.add_argument("--address", required=True, help="the address while it is up")
     parser.add_argument("--mac", default=MAC)
-    parser.add_argument("--vmid", type=int, default=101, help="the guest with the game server")
+    parser.add_argument("--games", default=written([GamePlan()]), help="game servers, in JSON")
+    parser.add_argument("--others", default="[]", help="guests without a game server, in JSON")
     parser.add_argument("--minecraft", choices=("simple", "squid"), default="simple")
     for name, seconds, meaning in (
         ("--firmware", 0.3, "from the packet until it answers pings"),
         ("--api", 0.1, "from the first ping until Proxmox answers"),
         ("--guests", 0.05, "from Proxmox until it starts the guests"),
         ("--game", 0.05, "from the start of the guest until Minecraft answers"),
-        ("--guest-shutdown", 0.2, "that the guest takes to shut down"),
+        ("--guest-shutdown", 0.2, "that a guest with a game server takes to shut down"),
+        ("--halt", 0.0, "from the end of the last guest until nothing answers any more"),
     ):
         parser.add_argument(name, type=float, default=seconds, help=f"seconds {meaning}")
     parser.add_argument("--secure-on", default=None)
+    parser.add_argument(
+        "--time-scale",
+        type=float,
+        default=1.0,
+        help="how much of its time a task on the node takes",
+    )
     return parser.parse_args()
+
+
+def _game(options: argparse.Namespace, plan: GamePlan, directory: Path) -> GameServer:
+    return (
+        FlyingSquid(directory, options.address, plan.port)
+        if options.minecraft == "squid"
+        else StatusServer(options.address, plan.port)
+    )
+
+
+def _in_its_guest(
+    options: argparse.Namespace, plans: list[GamePlan], games: dict[int, GameServer]
+) -> GameServer:
+    """Return everything that runs in one guest."""
+    inside = [
+        ManagedServer(games[plan.port], plan.console, options.address, plan.console_port)
+        if plan.console is not Console.NONE
+        else games[plan.port]
+        for plan in plans
+    ]
+    return inside[0] if len(inside) == 1 else Neighbours(*inside)
+
+
+def _node(
+    options: argparse.Namespace, vmids: set[int], others: tuple[GuestPlan, ...], directory: Path
+) -> LabPve:
+    pve = LabPve(directory, host=options.address, port=_API_PORT)
+    pve.time_scale = options.time_scale
+    for vmid in sorted(vmids):
+        name = f"minecraft-{vmid}"
+        pve.add_guest(vmid, name, running=False, shutdown_seconds=options.guest_shutdown)
+    for plan in others:
+        pve.add_guest(
+            plan.vmid,
+            plan.name,
+            kind=plan.kind,
+            running=False,
+            shutdown_seconds=plan.seconds,
+            ignores_shutdown=plan.ignores_shutdown,
+            macs=plan.macs,
+        )
+    guests = (*vmids, *(plan.vmid for plan in others))
+    pve.add_token(TOKEN_ID, TOKEN_SECRET, game_guests=guests)
+    pve.grant(TOKEN_ID.partition("!")[0], "/", "Sys.Audit")
+    return pve
 
 
 def _put_together(
     options: argparse.Namespace, directory: Path
 ) -> tuple[SleepingHost, dict[int, GameServer]]:
-    game: GameServer = (
-        FlyingSquid(directory, options.address, _GAME_PORT)
-        if options.minecraft == "squid"
-        else StatusServer(options.address, _GAME_PORT)
-    )
-    games = {options.vmid: game}
-    pve = LabPve(directory, host=options.address, port=_API_PORT)
-    pve.add_guest(options.vmid, "minecraft", running=False, shutdown_seconds=options.guest_shutdown)
-    pve.add_token(TOKEN_ID, TOKEN_SECRET, game_guests=(options.vmid,))
+    plans = read_games(options.games)
+    games = {plan.port: _game(options, plan, directory) for plan in plans}
+    vmids = {plan.vmid for plan in plans}
     host = SleepingHost(
-        pve,
-        games=games,
+        _node(options, vmids, read_guests(options.others), directory),
+        games={
+            vmid: _in_its_guest(options, [plan for plan in plans if plan.vmid == vmid], games)
+            for vmid in vmids
+        },
         nic=EthernetNic(options.mac, options.interface, secure_on=options.secure_on),
-        link=InterfaceLink(options.interface, interface_address()),
+        link=InterfaceLink(options.interface, f"{options.address}/{PREFIX}"),
         times=BootTimes(
             firmware=options.firmware,
             api=options.api,
             guests=options.guests,
             game=options.game,
+            halt=options.halt,
         ),
     )
     return host, games

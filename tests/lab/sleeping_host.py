@@ -61,17 +61,20 @@ class InterfaceLink:
 
     async def down(self) -> None:
         """Give the address up."""
-        await _run("ip", "addr", "flush", "dev", self._interface)
+        # Its own address alone: other machines of the lab may share the interface.
+        only = ("to", self._address.partition("/")[0])
+        await _run("ip", "addr", "flush", "dev", self._interface, *only)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BootTimes:
-    """How long each part of a start takes, in seconds."""
+    """How long each part of a start takes, and `halt` after the last guest's end, in seconds."""
 
     firmware: float = 0.1
     api: float = 0.1
     guests: float = 0.05
     game: float = 0.05
+    halt: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +101,8 @@ class _Game:
 class SleepingHost:
     """The machine: a network card, a Proxmox node, game servers in its guests.
 
-    A game server runs while its guest runs. Used as an async context manager; it begins asleep.
+    A game server runs while its guest runs, and ends as soon as that is told to end. Used as an
+    async context manager; it begins asleep.
     """
 
     def __init__(
@@ -156,6 +160,10 @@ class SleepingHost:
             self._button.set()
         elif self.power is Power.UP:
             await self._commands.put("shutdown")
+
+    async def reboot_itself(self) -> None:
+        """Restart as after an update: nobody asked for it over the API."""
+        await self._commands.put("reboot")
 
     async def reached(self, power: Power, timeout: float = 20) -> None:
         """Wait until the machine is in this state."""
@@ -241,6 +249,7 @@ class SleepingHost:
         await _cancelled(self._guests)
         await asyncio.gather(*(self._game_down(game) for game in self._games))
         self._note("guests_stopped")
+        await asyncio.sleep(self.times.halt)
         await self.pve.stop()
         self._note("api_down")
         await self._link.down()
@@ -255,7 +264,7 @@ class SleepingHost:
     async def _follow(self, game: _Game) -> None:
         guest = self.pve.find_guest(game.vmid)
         while True:
-            runs = guest.status == "running"
+            runs = guest.status == "running" and game.vmid not in self.pve.going_down
             if game.up.is_set() and not (runs and guest.started_at == game.started_at):
                 await self._game_down(game)
             elif runs and not game.up.is_set():

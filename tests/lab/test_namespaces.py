@@ -59,6 +59,25 @@ async def test_a_host_on_the_wire_wakes_and_sleeps_again(wire: TwoNamespaces) ->
     assert heard == {"255.255.255.255", "10.77.0.255"}
 
 
+async def test_two_hosts_on_one_wire_come_and_go_alone(wire: TwoNamespaces) -> None:
+    (second,) = addresses(1)
+    hosts = [
+        RemoteHost(wire.host, interface=HOST_INTERFACE, address=address, mac=mac)
+        for address, mac in ((HOST_ADDRESS, MAC), (second, "02:00:00:00:00:43"))
+    ]
+    async with hosts[0] as first, hosts[1] as other:
+        for host in (first, other):
+            await host.do("button")
+            await host.do("games_up")
+        await first.do("cut")
+        assert not _pings(wire, HOST_ADDRESS)
+        assert _pings(wire, second)
+        assert _connects(wire, second, 1) == 0
+        wire.home.run(sys.executable, "-c", _WAKE)
+        await first.do("games_up")
+        assert not any(packet["wakes"] for packet in (await other.do("evidence"))["packets"])
+
+
 def test_packets_vanish_where_they_are_told_to(wire: TwoNamespaces) -> None:
     (address,) = addresses(1)
     wire.vanish(address)

@@ -1,7 +1,7 @@
 """The scene of every story: the real Home Assistant, and a wire on which its hosts are or are not.
 
-The entry of a host is called `host` and its game server `game`, so that entities are known as
-"host.power" and "game.online" whatever their names are.
+Where there is one host its entry is called `host` and its game server `game`, so that entities are
+known as "host.power" and "game.online" whatever their names are.
 """
 
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
@@ -15,17 +15,17 @@ from typing import Any
 from aiohttp.connector import AddrInfoType
 
 from custom_components.cubeguardian.const import DOMAIN
+from tests.lab.companions import SECRETS
 from tests.lab.ha_client import HomeAssistantClient, StateChange
 from tests.lab.home_assistant import HomeAssistant
 from tests.lab.namespaces import HOST_ADDRESS, HOST_INTERFACE, TwoNamespaces, project_root
+from tests.lab.plan import GamePlan
 from tests.lab.pve import TOKEN_ID, TOKEN_SECRET
 from tests.lab.remote_host import RemoteHost
 from tests.lab.sleeping_host import MAC
 
 POWER_CALL = "/nodes/pve/status"
 HOST, GAME = "host", "game"
-VMID = 101
-_GAME_PORT = 25565
 _BURST_SECONDS = 2.0
 _LOG_LINE = re.compile(r"^\d{4}-\d\d-\d\d \S+ (?P<level>[A-Z]+) \(")
 _BORN = "2026-11-01T12:00:00+00:00"
@@ -36,15 +36,51 @@ type Document = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KnownGame:
+    """A game server that Home Assistant knows from before its start."""
+
+    game_id: str = GAME
+    title: str = "Survival"
+    plan: GamePlan = field(default_factory=GamePlan)
+
+    def subentry(self, address: str) -> Document:
+        """Return it as Home Assistant stores it within the entry of its host."""
+        plan = self.plan
+        return {
+            "data": {
+                "address": f"{address}:{plan.port}",
+                "public_address": "",
+                "edition": "java",
+                "vmid": plan.vmid,
+                "stop_when_idle": False,
+                **({"management": self._management()} if plan.console else {}),
+            },
+            "subentry_id": self.game_id,
+            "subentry_type": "minecraft_server",
+            "title": self.title,
+            "unique_id": None,
+        }
+
+    def _management(self) -> Document:
+        return {
+            "kind": self.plan.console.value,
+            "port": self.plan.console_port,
+            "secret": SECRETS[self.plan.console],
+            "tls": False,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KnownHost:
-    """A host that Home Assistant knows from before its start, with one game server."""
+    """A host that Home Assistant knows from before its start, with its game servers."""
 
     entry_id: str = HOST
-    game_id: str = GAME
     title: str = "Attic"
     address: str = HOST_ADDRESS
     mac: str = MAC
     trust: dict[str, str] = field(default_factory=lambda: {"kind": "system"})
+    games: tuple[KnownGame, ...] = (KnownGame(),)
+    options: Document = field(default_factory=dict)
 
     def entry(self) -> Document:
         """Return its config entry as Home Assistant stores it."""
@@ -66,24 +102,14 @@ class KnownHost:
             "domain": DOMAIN,
             "entry_id": self.entry_id,
             "minor_version": 1,
-            "options": {},
+            "options": self.options,
             "pref_disable_new_entities": False,
             "pref_disable_polling": False,
             "source": "user",
-            "subentries": [self._game()],
+            "subentries": [game.subentry(self.address) for game in self.games],
             "title": self.title,
             "unique_id": self.mac,
             "version": 1,
-        }
-
-    def _game(self) -> Document:
-        address = f"{self.address}:{_GAME_PORT}"
-        return {
-            "data": {"address": address, "public_address": "", "edition": "java", "vmid": VMID},
-            "subentry_id": self.game_id,
-            "subentry_type": "minecraft_server",
-            "title": f"Survival in the {self.title}",
-            "unique_id": None,
         }
 
 
@@ -119,6 +145,7 @@ class Scene:
         """Look at a Home Assistant that is running."""
         self.home = home
         self.entities: dict[str, str] = {}
+        self.devices: dict[str, str] = {}
 
     @property
     def client(self) -> HomeAssistantClient:
@@ -126,11 +153,12 @@ class Scene:
         return self.home.client
 
     async def name_entities(self) -> None:
-        """Find our entities, by owner and key."""
+        """Find our entities, by owner and key, and the devices of their owners."""
         for entity in await self.client.ask("config/entity_registry/list"):
             if entity["platform"] == DOMAIN and entity["disabled_by"] is None:
                 owner, _, key = entity["unique_id"].partition("_")
                 self.entities[f"{owner}.{key}"] = entity["entity_id"]
+                self.devices[owner] = entity["device_id"]
 
     def state(self, key: str) -> str | None:
         """Return the state of one of our entities."""
@@ -174,9 +202,14 @@ class Scene:
         """Turn a switch on or off; CallError if that is refused."""
         await self.client.call("switch", service, {"entity_id": self.entities[key]})
 
-    async def act(self, action: str, **data: Any) -> Any:
-        """Call one of our actions on the host and return its answer."""
-        return await self.client.call(DOMAIN, action, data, answers=True)
+    async def order(self, service: str, key: str = "host.power") -> None:
+        """Turn a switch on or off without waiting for what comes of it."""
+        await self.client.order("switch", service, {"entity_id": self.entities[key]})
+
+    async def act(self, action: str, owner: str = HOST, **data: Any) -> Any:
+        """Call one of our actions on a host or game server and return its answer."""
+        aimed = {"device_id": self.devices[owner], **data}
+        return await self.client.call(DOMAIN, action, aimed, answers=True)
 
     async def reload(self) -> None:
         """Reload the entry of the host, as the menu of the integration does."""
@@ -188,14 +221,14 @@ class Scene:
         found = await self.client.ask("config_entries/get", domain=DOMAIN)
         return {entry["title"]: entry["state"] for entry in found}
 
-    async def journal(self) -> list[str]:
-        """Return the kinds of everything that happened to the host."""
-        answer = await self.act("get_journal")
-        return [entry["kind"] for entry in answer["entries"] if entry["target"] == HOST]
+    async def journal(self, owner: str = HOST) -> list[str]:
+        """Return the kinds of everything that happened to a host."""
+        answer = await self.act("get_journal", owner)
+        return [entry["kind"] for entry in answer["entries"] if entry["target"] == "host"]
 
-    def stored(self) -> Document:
-        """Return what the guardian has stored of the host."""
-        path = self.home.directory / f".storage/{DOMAIN}.{HOST}"
+    def stored(self, owner: str = HOST) -> Document:
+        """Return what the guardian has stored of a host."""
+        path = self.home.directory / f".storage/{DOMAIN}.{owner}"
         return dict(json.loads(path.read_text("utf-8"))["data"]["host"])
 
     def complaints(self) -> list[str]:

@@ -10,7 +10,7 @@ import pytest
 from tests.lab.home_assistant import HomeAssistant
 from tests.lab.namespaces import HOST_ADDRESS, TwoNamespaces, addresses
 
-from .scene import KnownHost, begin, home_on
+from .scene import KnownGame, KnownHost, begin, home_on
 
 pytestmark = [
     pytest.mark.needs_root,
@@ -29,6 +29,9 @@ _MOST_ROUNDS = 6
 ASLEEP = {
     "host.power": "off",
     "host.mode": "manual",
+    "host.keep_awake": "off",
+    "host.demand": "off",
+    "host.idle_minutes": "10",
     "host.reachable": "off",
     "host.proxmox_api": "off",
     "host.state": "off",
@@ -97,7 +100,7 @@ async def test_twenty_sleeping_hosts_start_within_a_second_of_none(
 def _neighbour(index: int, address: str) -> KnownHost:
     return KnownHost(
         entry_id=f"host{index}",
-        game_id=f"game{index}",
+        games=(KnownGame(game_id=f"game{index}"),),
         title=f"Cube {index}",
         address=address,
         mac=f"02:00:00:00:01:{index:02x}",

@@ -54,9 +54,10 @@ async def test_a_host_is_woken_followed_and_shut_down(wire: TwoNamespaces, tmp_p
     assert scene.first("host.state", "running").at - happened(woken, "api_up") < _SEEN_WITHIN
     assert scene.first("game.online", "on").at - happened(woken, "game_up") < _SEEN_WITHIN
     assert power_commands(slept) == ["shutdown"]
-    for key in ("host.state", "host.reachable", "game.online"):
-        off = scene.first(key, "off", since=happened(slept, "network_down"))
-        assert off.at - happened(slept, "network_down") < _GONE_WITHIN
+    gone = {"host.state": "network_down", "host.reachable": "network_down"}
+    for key, what in (gone | {"game.online": "game_down"}).items():
+        off = scene.first(key, "off", since=happened(slept, what))
+        assert off.at - happened(slept, what) < _GONE_WITHIN
     assert scene.course("host.power") == ["off", "on", "off"]
     assert scene.course("host.state") == ["off", "waking", "running", "stopping", "off"]
     assert journal == ["wake_sent", "woken", "shutdown_sent", "asleep"]

@@ -13,12 +13,15 @@ import time
 from tests.lab.home_assistant import USER_NAME
 
 from . import evidence, judge
+from .evening_story import EveningStory
+from .main_story import MainStory
 from .progress import Progress
 from .story import Story
 from .world import ADDRESS, World, build
 
 _MINECRAFT_PORT = 25565
 _REST = 1.0
+_STORIES: dict[str, type[Story]] = {story.name: story for story in (MainStory, EveningStory)}
 
 _WELCOME = """
 Home Assistant     {url}
@@ -45,11 +48,19 @@ def _options() -> argparse.Namespace:
         help="tell the whole story by itself; exit 0 only if every step was truly seen",
     )
     parser.add_argument(
+        "--story",
+        choices=list(_STORIES),
+        default=MainStory.name,
+        help="with --headless: what is told; main (about a minute): somebody switches the host on "
+        "and off; evening (about five minutes): players come and go, and it goes to sleep by "
+        "itself a minute after nobody needs it",
+    )
+    parser.add_argument(
         "--json", type=Path, metavar="FILE", help="with --headless: write the raw evidence"
     )
     options = parser.parse_args()
-    if options.json and not options.headless:
-        parser.error("--json needs --headless")
+    if not options.headless and (options.json or options.story != MainStory.name):
+        parser.error("--json and --story need --headless")
     return options
 
 
@@ -63,17 +74,16 @@ def _minecraft_port() -> int:
     return _MINECRAFT_PORT
 
 
-async def _tell(world: World, target: Path | None) -> int:
+async def _tell(story: Story, target: Path | None) -> int:
     started_at = time.time()
-    with contextlib.suppress(TimeoutError):
-        await Story(world=world, progress=Progress(len(judge.STEPS))).play()
+    await story.play(Progress(len(story.steps)))
     await asyncio.sleep(_REST)
-    found = evidence.collect(world, started_at, time.time())
+    found = evidence.collect(story.world, story.name, started_at, time.time())
     if target:
         await asyncio.to_thread(evidence.save, found, target)
-    verdicts = judge.judge(found)
-    print(judge.report(verdicts, started_at), judge.reactions(verdicts), sep="\n")
-    return 0 if judge.passed(verdicts) else 1
+    judgement = judge.judge(found)
+    print(judge.report(judgement, started_at))
+    return 0 if judgement.passed else 1
 
 
 async def _welcome(world: World) -> int:
@@ -105,10 +115,13 @@ async def _main(options: argparse.Namespace) -> int:
     with TemporaryDirectory(prefix="cubeguardian-demo-") as directory:
         print("Starting the host and Home Assistant ...", file=sys.stderr, flush=True)
         port = 0 if options.headless else _minecraft_port()
-        async with build(Path(directory), squid_port=port) as world:
+        story = _STORIES[options.story]
+        async with build(Path(directory), story.household, squid_port=port) as world:
             took = time.monotonic() - begun
             print(f"Set up through its own flows in {took:.1f} s.", file=sys.stderr, flush=True)
-            return await (_tell(world, options.json) if options.headless else _welcome(world))
+            if options.headless:
+                return await _tell(story(world), options.json)
+            return await _welcome(world)
 
 
 def main() -> int:

@@ -8,20 +8,27 @@ from typing import Any
 from tests.lab.pve import TOKEN_ID
 from tests.lab.sleeping_host import MAC
 
-from .world import ADDRESS, PLAYER, World
+from .world import ADDRESS, GUEST_SHUTDOWN, PLAYERS, World
 
-FORMAT = 1
+FORMAT = 2
 
 
-def collect(world: World, started_at: float, finished_at: float) -> dict[str, Any]:
+def collect(world: World, story: str, started_at: float, finished_at: float) -> dict[str, Any]:
     """Return the evidence of one run; every time is in seconds since 1970."""
     names = {entity_id: key for key, entity_id in world.entities.items()}
     return {
         "format": FORMAT,
+        "story": story,
         "started_at": started_at,
         "finished_at": finished_at,
         "home_assistant": version("homeassistant"),
-        "expected": {"address": ADDRESS, "mac": MAC, "player": PLAYER, "token_id": TOKEN_ID},
+        "expected": {
+            "address": ADDRESS,
+            "guest_seconds": GUEST_SHUTDOWN,
+            "mac": MAC,
+            "players": list(PLAYERS),
+            "token_id": TOKEN_ID,
+        },
         "set_up": world.set_up,
         "actions": world.actions,
         "states": [
@@ -30,7 +37,7 @@ def collect(world: World, started_at: float, finished_at: float) -> dict[str, An
             if change.entity_id in names
         ],
         "machine": world.machine.evidence(),
-        "player": world.player.evidence(),
+        "players": [player.evidence() for player in world.players.values()],
         "log": [line for line in world.home.log() if _is_ours(line)],
     }
 

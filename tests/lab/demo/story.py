@@ -1,85 +1,54 @@
-"""The headless story: every step done through Home Assistant, and waited for at both ends."""
+"""A story: every step done through Home Assistant, and waited for at both ends."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+import contextlib
+from typing import ClassVar
 
-from .judge import STEPS
 from .progress import Progress
-from .world import World
+from .witness import Steps
+from .world import Household, World
 
-_WAIT = 60
+WAIT = 60
+
+type Play = Callable[[], Awaitable[bool]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Story:
-    """Plays the steps; whether they were truly seen is judged afterwards, from the evidence."""
+class Story(ABC):
+    """Plays its steps; whether they were truly seen is judged afterwards, from the evidence."""
 
-    world: World
-    progress: Progress
+    name: ClassVar[str]
+    steps: ClassVar[Steps]
+    household: ClassVar[Household]
 
-    async def play(self) -> None:
+    def __init__(self, world: World) -> None:
+        """Take part in a world that was set up for this story's household."""
+        self.world = world
+
+    @abstractmethod
+    def plays(self) -> tuple[Play, ...]:
+        """Return what is done for each step; False if it did not happen."""
+
+    async def play(self, progress: Progress) -> None:
         """Play every step, up to the first that does not happen."""
-        plays: tuple[Callable[[], Awaitable[bool]], ...] = (
-            self._asleep,
-            self._switch_on,
-            self._packet,
-            self._booting,
-            self._proxmox,
-            self._minecraft,
-            self._join,
-            self._refusal,
-            self._leave,
-            self._switch_off,
-            self._asleep_again,
-        )
-        for (name, _), play in zip(STEPS, plays, strict=True):
-            self.progress.begin(name)
-            if not await play():
-                self.progress.fail()
+        for (name, _), play in zip(self.steps, self.plays(), strict=True):
+            progress.begin(name)
+            happened = False
+            with contextlib.suppress(TimeoutError):
+                happened = await play()
+            if not happened:
+                progress.fail()
                 return
-            self.progress.done()
+            progress.done()
 
-    async def _shows(self, key: str, *states: str) -> bool:
-        return await self.world.client.until(lambda: self.world.state(key) in states, _WAIT)
+    async def shows(self, key: str, *states: str, within: float = WAIT) -> bool:
+        """Wait until an entity is in one of these states."""
+        return await self.world.client.until(lambda: self.world.state(key) in states, within)
 
-    async def _all_off(self, *keys: str) -> bool:
-        return all([await self._shows(key, "off") for key in keys])
+    async def all_off(self, *keys: str) -> bool:
+        """Wait until entities are off."""
+        return all([await self.shows(key, "off") for key in keys])
 
-    async def _asleep(self) -> bool:
-        return await self._all_off("host.reachable", "game.online")
-
-    async def _switch_on(self) -> bool:
-        return bool((await self.world.act("turn_on", "host.power"))["accepted"])
-
-    async def _packet(self) -> bool:
-        await self.world.machine.nic.woken()
-        return True
-
-    async def _booting(self) -> bool:
-        return await self._shows("host.state", "waking", "running")
-
-    async def _proxmox(self) -> bool:
-        return await self._shows("host.state", "running") and await self._shows(
-            "host.proxmox_api", "on"
-        )
-
-    async def _minecraft(self) -> bool:
-        await self.world.machine.games_up(_WAIT)
-        return await self._shows("game.online", "on")
-
-    async def _join(self) -> bool:
-        await self.world.player.start()
-        return await self._shows("game.players_online", "1")
-
-    async def _refusal(self) -> bool:
-        return not (await self.world.act("turn_off", "host.power"))["accepted"]
-
-    async def _leave(self) -> bool:
-        await self.world.player.stop()
-        return await self._shows("game.players_online", "0")
-
-    async def _switch_off(self) -> bool:
-        return bool((await self.world.act("turn_off", "host.power"))["accepted"])
-
-    async def _asleep_again(self) -> bool:
-        return await self._all_off("host.state", "host.reachable", "game.online")
+    async def switch(self, service: str, key: str = "host.power") -> bool:
+        """Turn a switch of the host's; tell whether that was accepted."""
+        return bool((await self.world.act(f"switch.{service}", key))["accepted"])

@@ -1,7 +1,7 @@
 """The world of the demo: the sleeping host and a Home Assistant that was set up by its flows."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 import contextlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,24 +15,30 @@ from tests.lab.namespaces import project_root
 from tests.lab.nic import LoopbackNic
 from tests.lab.peers import FlyingSquid, Player
 from tests.lab.pve import TOKEN_ID, TOKEN_SECRET
+from tests.lab.set_up import DOMAIN, SetUp, SetUpError
 from tests.lab.sleeping_host import MAC, BootTimes, SleepingHost, lab_host
 
-DOMAIN = "cubeguardian"
 ADDRESS = "127.0.0.2"
 VMID = 101
-PLAYER = "Steve"
+PLAYERS = ("Steve", "Alex")
 BOOT_TIMES = BootTimes(firmware=3.0, api=2.0, guests=1.0, game=1.0)
 GUEST_SHUTDOWN = 2.0
 _COMMAND_TIMEOUT = 30
 _POLL = 0.2
 _WATCHED = {
-    "host.power", "host.state", "host.reachable", "host.proxmox_api", "game.online",
-    "game.players_online",
+    "host.activity", "host.cancel_shutdown", "host.demand", "host.idle_minutes", "host.mode",
+    "host.power", "host.proxmox_api", "host.reachable", "host.shutdown_at", "host.state",
+    "game.online", "game.players_online",
 }  # fmt: skip
 
 
-class SetUpError(RuntimeError):
-    """The flow of the integration did not go the way that it should."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Household:
+    """What the people of the house have chosen while they set it up."""
+
+    mode: str = "manual"
+    automatic: Mapping[str, int] | None = None
+    idle_minutes: int | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -42,7 +48,7 @@ class World:
     machine: SleepingHost
     game: FlyingSquid
     home: HomeAssistant
-    player: Player
+    players: dict[str, Player]
     entities: dict[str, str]
     set_up: list[dict[str, Any]]
     actions: list[dict[str, Any]]
@@ -62,17 +68,22 @@ class World:
         """Return the state of our entity with this key ("host.power", "game.online")."""
         return self.client.state(self.entities[key])
 
-    def attributes(self, key: str) -> dict[str, Any]:
-        """Return the attributes of our entity with this key."""
+    def attribute(self, key: str, name: str) -> Any:
+        """Return an attribute of our entity with this key."""
         known = self.client.now.get(self.entities[key])
-        return known.attributes if known else {}
+        return known.attributes.get(name) if known else None
 
-    async def act(self, service: str, key: str) -> dict[str, Any]:
-        """Turn a switch of ours; return the record of it, whatever Home Assistant answered."""
-        record: dict[str, Any] = {"at": time.time(), "action": f"switch.{service}", "entity": key}
+    async def act(self, action: str, key: str, **data: Any) -> dict[str, Any]:
+        """Call an action ("switch.turn_on") on an entity of ours; return the record of it.
+
+        The record says what Home Assistant answered, be it a refusal.
+        """
+        record: dict[str, Any] = {"at": time.time(), "action": action, "entity": key}
+        domain, _, service = action.partition(".")
+        aimed = {"entity_id": self.entities[key], **data}
         try:
             async with asyncio.timeout(_COMMAND_TIMEOUT):
-                await self.client.call("switch", service, {"entity_id": self.entities[key]})
+                await self.client.call(domain, service, aimed)
         except CallError as refused:
             record["error"] = refused.to_dict()
         record |= {"answered_at": time.time(), "accepted": "error" not in record}
@@ -81,7 +92,9 @@ class World:
 
 
 @contextlib.asynccontextmanager
-async def build(directory: Path, *, squid_port: int = 0) -> AsyncGenerator[World]:
+async def build(
+    directory: Path, household: Household, *, squid_port: int = 0
+) -> AsyncGenerator[World]:
     """Start everything and set the integration up; the host is asleep afterwards."""
     for name in ("host", "home", "minecraft"):
         (directory / name).mkdir()
@@ -104,23 +117,27 @@ async def build(directory: Path, *, squid_port: int = 0) -> AsyncGenerator[World
             machine=machine,
             game=game,
             home=home,
-            player=Player(directory / "minecraft", ADDRESS, game.port, PLAYER),
+            players={
+                name: Player(directory / "minecraft", ADDRESS, game.port, name) for name in PLAYERS
+            },
             entities={},
             set_up=[],
             actions=[],
         )
         async with contextlib.AsyncExitStack() as stack:
-            stack.push_async_callback(world.player.stop)
-            await _SetUp(world).run()
+            for player in world.players.values():
+                stack.push_async_callback(player.stop)
+            await _MovingIn(world, household).run()
             yield world
 
 
-class _SetUp:
-    """Leads the integration's own flows to their end, as a person would."""
+class _MovingIn:
+    """Sets host and game server up, and lets the host fall asleep."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, household: Household) -> None:
         self._world = world
-        self._client = world.client
+        self._household = household
+        self._set_up = SetUp(world.client)
         # No packet may leave loopback, so this is said before anything is woken.
         self._wake = {"broadcast": ADDRESS, "port": world.wake_port}
 
@@ -129,46 +146,40 @@ class _SetUp:
         entry_id = await self._add_host()
         game_id = await self._add_game(entry_id)
         await self._set_options(entry_id)
+        self._world.set_up = self._set_up.record
         await self._name_entities(entry_id, game_id)
         await self._fall_asleep()
 
     async def _add_host(self) -> str:
-        step = await self._client.begin("config", DOMAIN)
+        pve = self._world.machine.pve
         form = {
             "host": ADDRESS,
-            "port": self._world.machine.pve.port,
+            "port": pve.port,
             "mac": MAC,
             "token_id": TOKEN_ID,
             "token_secret": TOKEN_SECRET,
             "wake_on_lan": self._wake,
         }
-        step = await self._submit("config", step, form, "menu")
-        step = await self._submit("config", step, {"next_step_id": "wake"}, "progress")
-        step = await self._client.finish_progress("config", step)
-        self._compare_certificate(step)
-        step = await self._submit("config", step, {}, "create_entry")
-        return str(step["result"]["entry_id"])
+        fingerprint = pve.certificates.served.fingerprint
+        mode = self._household.mode
+        return await self._set_up.add_host(form, fingerprint=fingerprint, asleep=True, mode=mode)
 
     async def _add_game(self, entry_id: str) -> str:
         await self._world.machine.games_up(60)
-        step = await self._client.begin("subentry", [entry_id, "minecraft_server"])
         form = {
             "name": "Survival",
             "address": self._world.game.address,
             "edition": "java",
             "vmid": str(VMID),
         }
-        await self._submit("subentry", step, form, "create_entry")
-        entry = await self._client.ask("config_entries/subentries/list", entry_id=entry_id)
-        return str(entry[0]["subentry_id"])
+        return await self._set_up.add_game(entry_id, form)
 
     async def _set_options(self, entry_id: str) -> None:
-        step = await self._client.begin("options", entry_id)
-        form: dict[str, dict[str, Any]] = {field["name"]: {} for field in step["data_schema"]}
-        form["wake_on_lan"] = self._wake
         # Every address of loopback answers a ping, whether or not the machine is up.
-        form["probing"] = {"ping": False}
-        await self._submit("options", step, form, "create_entry")
+        chosen: dict[str, Any] = {"wake_on_lan": self._wake, "probing": {"ping": False}}
+        if self._household.automatic is not None:
+            chosen["automatic"] = self._household.automatic
+        await self._set_up.set_options(entry_id, **chosen)
 
     async def _name_entities(self, entry_id: str, game_id: str) -> None:
         # A change reloads the entry, and the game server's entities come with the last reload.
@@ -176,44 +187,24 @@ class _SetUp:
         async with asyncio.timeout(_COMMAND_TIMEOUT):
             while not self._world.entities.keys() >= _WATCHED:
                 await asyncio.sleep(_POLL)
-                for entity in await self._client.ask("config/entity_registry/list"):
+                for entity in await self._world.client.ask("config/entity_registry/list"):
                     owner, _, key = entity["unique_id"].partition("_")
                     if entity["platform"] == DOMAIN and owner in owners:
                         self._world.entities[f"{owners[owner]}.{key}"] = entity["entity_id"]
 
     async def _fall_asleep(self) -> None:
-        world = self._world
+        world, minutes = self._world, self._household.idle_minutes
         await self._until(lambda: world.state("host.state") == "running")
         await self._until(lambda: world.state("game.online") == "on")
-        off = await world.act("turn_off", "host.power")
+        if minutes is not None:
+            await world.act("number.set_value", "host.idle_minutes", value=minutes)
+        off = await world.act("switch.turn_off", "host.power")
         if not off["accepted"]:
             raise SetUpError(f"the first shutdown was refused: {off['error']['message']}")
         await self._until(lambda: world.state("host.state") == "off")
         world.actions.clear()
 
     async def _until(self, condition: Callable[[], bool]) -> None:
-        if not await self._client.until(condition, 60):
-            raise SetUpError("the host did not come to rest")
-
-    def _compare_certificate(self, step: dict[str, Any]) -> None:
-        shown = step.get("description_placeholders", {}).get("fingerprint")
-        own = self._world.machine.pve.certificates.served.fingerprint
-        if step.get("step_id") != "certificate" or shown != own:
-            raise SetUpError(f"no certificate to compare in {step.get('step_id')}: {shown}")
-
-    async def _submit(
-        self, kind: str, step: dict[str, Any], data: dict[str, Any], expected: str
-    ) -> dict[str, Any]:
-        done = await self._client.proceed(kind, step["flow_id"], data)
-        self._world.set_up.append(
-            {
-                "at": time.time(),
-                "flow": kind,
-                "step": step.get("step_id"),
-                "led_to": done["type"],
-                "shows": done.get("step_id"),
-            }
-        )
-        if done["type"] != expected:
-            raise SetUpError(f"{kind} flow at {done.get('step_id')}: {done.get('errors')}")
-        return dict(done)
+        if not await self._world.client.until(condition, 60):
+            shown = {key: self._world.state(key) for key in sorted(_WATCHED)}
+            raise SetUpError(f"the host did not come to rest: {shown}")
