@@ -8,7 +8,7 @@ import pytest
 
 from tests.lab.namespaces import TwoNamespaces
 
-from .cast import Actor, Part, company, play, refused
+from .cast import Actor, Part, company, play, refused, short_options
 from .scene import Document, bursts, power_commands
 
 pytestmark = [
@@ -156,6 +156,21 @@ async def _fail_on(host: Actor, stored: Document) -> None:
     await host.shows("state", "off")
 
 
+async def _fail_to_wake(host: Actor) -> None:
+    await host.shows("reachable", "off")
+    await refused(host.switch("turn_on"))
+    await host.shows("state", "failed")
+
+
+async def _let_go(host: Actor, stored: Document) -> None:
+    assert (stored["state"], stored["cause"]) == ("failed", "wake")
+    await host.shows("state", "off")
+    assert bursts(await host.evidence()) == 0
+
+
+# No adapter of Home Assistant has it, so that no packet can leave.
+_NOWHERE = {"wake_on_lan": {"interface": "10.99.99.99"}}
+
 INTERRUPTED = (
     Interrupted(part=Part(name="asleep", games=()), begins=_sleep, goes_on=_sleep_on),
     Interrupted(
@@ -174,6 +189,11 @@ INTERRUPTED = (
         part=Part(name="power", times={"halt": _LONG}, games=(), up=True),
         begins=_go_down,
         goes_on=_go_down_on,
+    ),
+    Interrupted(
+        part=Part(name="vain", games=(), options={**short_options(), **_NOWHERE}),
+        begins=_fail_to_wake,
+        goes_on=_let_go,
     ),
     Interrupted(part=Part(name="failed", games=(), up=True), begins=_fail, goes_on=_fail_on),
 )
