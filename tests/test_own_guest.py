@@ -96,7 +96,7 @@ async def test_home_assistants_own_guest_is_protected_and_told(
     assert at_home.calls == []
 
 
-async def test_a_host_is_asked_once_per_boot(
+async def test_a_host_is_asked_once_per_boot_while_the_same_guests_run(
     hass: HomeAssistant, load: Load, at_home: FakeMachines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
@@ -157,6 +157,38 @@ async def test_adapters_that_cannot_be_read_are_asked_for_again_after_a_while(
     at_home.works("guest_macs")
     await at_home.glance()
     assert not protected(config_entry)
+    freezer.tick(601)
+    await at_home.glance()
+    assert protected(config_entry) == {OTHER_VMID}
+
+
+async def test_a_home_assistant_that_is_moved_here_while_it_runs_is_protected(
+    hass: HomeAssistant,
+    load: Load,
+    at_home: FakeMachines,
+    config_entry: MockConfigEntry,
+) -> None:
+    at_home.guests[OTHER_VMID].running = False
+    await load()
+    await at_home.seen()
+    assert not protected(config_entry)
+    at_home.guests[OTHER_VMID].running = True
+    await at_home.seen()
+    assert protected(config_entry) == {OTHER_VMID}
+
+
+async def test_a_guest_whose_adapters_could_not_be_read_is_looked_at_again_after_a_while(
+    hass: HomeAssistant,
+    load: Load,
+    at_home: FakeMachines,
+    config_entry: MockConfigEntry,
+    freezer: FrozenDateTimeFactory,
+) -> None:
+    at_home.secretive.add(OTHER_VMID)
+    await load()
+    await at_home.seen()
+    assert not protected(config_entry)
+    at_home.secretive.clear()
     freezer.tick(601)
     await at_home.glance()
     assert protected(config_entry) == {OTHER_VMID}

@@ -191,6 +191,18 @@ async def test_only_tasks_that_we_did_not_start_are_told_of(
     assert sighting.answers
 
 
+async def test_a_backup_that_was_started_with_our_token_is_not_ours(
+    load: Load, machines: FakeMachines, config_entry: MockConfigEntry
+) -> None:
+    machines.host_up()
+    machines.backup_runs()
+    (backup,) = machines.tasks
+    machines.tasks = (replace(backup, ours=True),)
+    await load()
+    sighting = await host(config_entry).look()
+    assert [task.kind for task in sighting.tasks or ()] == ["vzdump"]
+
+
 async def test_a_lost_answer_names_no_players_although_the_last_ones_are_still_shown(
     load: Load, machines: FakeMachines, config_entry: MockConfigEntry
 ) -> None:

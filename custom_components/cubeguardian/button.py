@@ -19,7 +19,8 @@ from .guardian import Caller, Guardian
 from .helpers import translate_errors
 from .runtime import CubeGuardianConfigEntry
 
-PARALLEL_UPDATES = 1
+# A shutdown takes minutes: whoever turns it back must not wait for its end.
+PARALLEL_UPDATES = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -50,21 +50,33 @@ def _main_adapter() -> Iterable[str]:
     return (":".join(digits[at : at + 2] for at in range(0, 12, 2)),)
 
 
+def _what_runs(reading: NodeReading) -> tuple[datetime | None, frozenset[int]]:
+    return reading.status.booted_at, frozenset(
+        guest.vmid for guest in reading.guests if guest.running
+    )
+
+
 class OwnGuestFinder:
-    """Compare this machine's adapters with those of the running guests, once per boot."""
+    """Compare this machine's adapters with those of the running guests, once for each set of them.
+
+    Home Assistant's own guest may be moved here while it runs, so a boot is not enough. Where the
+    adapters of a guest cannot be read, they are asked for again after a while.
+    """
 
     def __init__(self, hass: HomeAssistant, entry: CubeGuardianConfigEntry) -> None:
-        """Start with no boot compared."""
+        """Start with nothing compared."""
         self._hass = hass
         self._entry = entry
-        self._compared: datetime | None = None
+        self._compared: tuple[datetime | None, frozenset[int]] | None = None
         self._due: datetime | None = None
 
     @callback
     def async_consider(self) -> None:
-        """Compare in the background, if this boot of the host was not compared yet."""
+        """Compare in the background, if these guests of this boot were not compared yet."""
         reading = self._entry.runtime_data.host.data.reading
-        if reading is None or reading.status.booted_at in (None, self._compared):
+        if reading is None or reading.status.booted_at is None:
+            return
+        if _what_runs(reading) == self._compared:
             return
         if self._due is not None and dt_util.utcnow() < self._due:
             return
@@ -89,7 +101,8 @@ class OwnGuestFinder:
             for vmid, guest in running.items()
             if vmid in unread or ours & macs.get(vmid, frozenset())
         )
-        self._compared, self._due = reading.status.booted_at, None
+        if running.keys() <= macs.keys():
+            self._compared, self._due = _what_runs(reading), None
         runtime.guardian.protect(frozenset(guest.vmid for guest in own))
         self._tell(own)
 

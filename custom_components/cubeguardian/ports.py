@@ -24,6 +24,20 @@ from .server_manager import (
 )
 
 SAVE_TIMEOUT: Final = 60.0
+# What we start in Proxmox. Anything else by our token was begun by somebody who shares it.
+OUR_TASKS: Final = frozenset(
+    {
+        "hashutdown",
+        "hastart",
+        "hastop",
+        "qmreboot",
+        "qmshutdown",
+        "qmstart",
+        "vzreboot",
+        "vzshutdown",
+        "vzstart",
+    }
+)
 
 
 class HostBinding:
@@ -133,7 +147,7 @@ def _with_reading(
         tasks=tuple(
             RunningTask(kind=task.kind, target=task.target)
             for task in reading.tasks
-            if not task.ours
+            if not (task.ours and task.kind in OUR_TASKS)
         ),
         guests=tuple(
             GuestSighting(vmid=guest.vmid, running=guest.running, name=guest.name)

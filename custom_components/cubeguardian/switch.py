@@ -16,7 +16,8 @@ from .guardian import Source
 from .helpers import translate_errors
 from .runtime import CubeGuardianConfigEntry
 
-PARALLEL_UPDATES = 1
+# A shutdown takes minutes: whoever turns it back must not wait for its end.
+PARALLEL_UPDATES = 0
 
 HOST_SWITCH: Final = SwitchEntityDescription(
     key="power", translation_key="power", device_class=SwitchDeviceClass.SWITCH

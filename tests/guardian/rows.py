@@ -38,6 +38,7 @@ PROTECTED = HoldUp(key=HoldUpKey.PROTECTED, placeholders={"vmid": "100"})
 TASK = HoldUp(key=HoldUpKey.TASK)
 LOOKED = replace(UP, looked_at=NOW)
 LOOKED_HELD = replace(LOOKED, hold_ups=(PLAYERS,))
+LOOKED_TASK = replace(LOOKED, hold_ups=(TASK,))
 LOOKED_PROTECTED = replace(LOOKED, hold_ups=(PLAYERS, PROTECTED))
 LOOKED_BEFORE = replace(UP, looked_at=NOW - timedelta(seconds=1))
 

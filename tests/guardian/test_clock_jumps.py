@@ -94,3 +94,16 @@ async def test_a_sleep_of_home_assistants_own_machine_expires_nothing() -> None:
     assert world.view.state is State.COUNTDOWN
     assert world.view.deadline is not None
     assert world.view.deadline - world.clock() == timedelta(minutes=10)
+
+
+async def test_what_a_clock_that_was_ahead_has_stored_puts_nothing_off() -> None:
+    world = World(policy=Policy(automatic=True, times=LeaseTimes(found=None)))
+    world.clock.be_set(30 * 24 * HOUR)
+    await world.awake()
+    world.guardian.keep_awake(True, HOME, timedelta(minutes=20))
+    world.clock.be_set(-30 * 24 * HOUR)
+    world.reload()
+    await world.watch(19)
+    assert world.view.state is State.RUNNING
+    await world.watch(4)
+    assert world.view.state is State.COUNTDOWN

@@ -184,7 +184,7 @@ async def test_a_task_at_the_deadline_holds_the_shutdown_until_it_ends() -> None
     await world.tick(300)
     assert (world.view.state, world.view.shutdown_at) == (State.COUNTDOWN, None)
     assert [held.key for held in world.view.held] == [HoldUpKey.TASK]
-    assert world.guardian.snapshot.watch is Watch.EAGER
+    assert world.guardian.snapshot.watch is Watch.STEADY
     assert world.told() == ["countdown_started", "shutdown_held"]
     await world.tick(60)
     assert world.told() == []
@@ -967,3 +967,44 @@ async def test_a_cancelled_caller_of_a_wake_leaves_it_to_the_next_one() -> None:
     await second
     assert world.host.asked == ["wake"]
     assert world.view.state is State.WAKING
+
+
+async def test_a_server_that_answers_lives_elsewhere_than_in_the_guest_that_is_stopped() -> None:
+    world = World(games=(GAME,))
+    world.host.appear()
+    game = world.games[GAME]
+    game.answers, game.players = True, ("Alex",)
+    for _ in range(10):
+        world.clock.pass_by(5)
+        world.guardian.observe_host(world.host.sighting())
+        world.clock.pass_by(10)
+        world.guardian.observe_game(GAME, game.sighting())
+    assert world.told(GAME) == ["found_running"]
+    assert world.game(GAME).players_online == 1
+    game.answers = False
+    await world.see(5)
+    assert world.game(GAME).state is State.OFF
+
+
+async def test_days_later_nothing_is_woken_or_stopped_that_was_asked_for_before() -> None:
+    waking, leaving = await World().asleep(), await World(games=(GAME,)).awake()
+    await waking.guardian.wake(HOST, HOME)
+    await leaving.guardian.shut_down(HOST, HOME, timedelta(minutes=10), force=True)
+    leaving.games[GAME].players = ("Alex",)
+    for world, state in ((waking, State.OFF), (leaving, State.RUNNING)):
+        world.host.asked.clear()
+        world.clock.pass_by(3 * 24 * 3600)
+        world.reload()
+        await world.watch(15)
+        assert (world.view.state, world.host.asked) == (state, [])
+
+
+async def test_hours_later_what_was_asked_for_goes_on() -> None:
+    waking, leaving = await World().asleep(), await World().awake()
+    await waking.guardian.wake(HOST, HOME)
+    await leaving.guardian.shut_down(HOST, HOME, timedelta(minutes=10))
+    for world, state in ((waking, State.WAKING), (leaving, State.COUNTDOWN)):
+        world.clock.pass_by(12 * 3600)
+        world.reload()
+        await world.see()
+        assert world.view.state is state

@@ -467,3 +467,125 @@ def test_a_lease_on_a_game_server_is_shown_for_its_host() -> None:
     [lease] = world.guardian.snapshot.live(HOST)
     assert isinstance(lease, Lease)
     assert world.guardian.snapshot.live(GAME) == (lease,)
+
+
+async def test_under_a_veto_whoever_is_reported_wakes_nothing_and_keeps_up_what_is_up() -> None:
+    world = await World(games=(GAME,), policy=AUTOMATIC).asleep()
+    world.guardian.set_vetoes({"binary_sensor.night": "Quiet hours"})
+    world.guardian.report(Source.VOICE, GAME, {})
+    world.guardian.report(Source.VOICE, GAME, {"1": "Alex"})
+    await world.rest()
+    assert world.host.asked == []
+    await world.awake()
+    await world.watch(30)
+    assert world.view.state is State.RUNNING
+
+
+async def test_a_game_server_in_a_protected_guest_never_rests_alone() -> None:
+    policy = Policy(
+        automatic=True,
+        stop_when_idle=frozenset({GAME}),
+        roles={101: GuestRole.PROTECTED},
+        times=LeaseTimes(found=None),
+    )
+    world = World(games=(GAME, OTHER), policy=policy, vmids=(101, 102))
+    world.host.known_guests = (101, 102)
+    world.games[OTHER].players = ("Alex",)
+    await world.awake()
+    await world.watch(30)
+    assert (world.game(GAME).state, world.told(GAME)) == (State.RUNNING, [])
+
+
+async def test_keeping_awake_is_a_newer_wish_than_a_stop_that_still_looks() -> None:
+    world = await World(policy=AUTOMATIC).awake()
+    gate = world.hold("look")
+    stop = world.begin(world.guardian.shut_down(HOST, HOME))
+    await world.breathe()
+    world.guardian.keep_awake(True, ADMIN)
+    gate.set()
+    with pytest.raises(Refused) as refused:
+        await stop
+    assert refused.value.reason is RefusalReason.SUPERSEDED
+    assert sources(world) == [Source.KEEP_AWAKE]
+
+
+async def test_a_stop_while_the_packet_is_sent_is_a_newer_wish_than_the_wake() -> None:
+    world = await World(policy=AUTOMATIC).asleep()
+    gate = world.hold("wake")
+    wake = world.begin(world.guardian.wake(HOST, HOME))
+    await world.breathe()
+    await world.guardian.shut_down(HOST, ADMIN)
+    gate.set()
+    await wake
+    assert (world.view.state, world.view.then) == (State.WAKING, Then.STOP)
+    assert sources(world) == []
+
+
+async def test_a_stop_of_the_host_while_it_is_woken_for_a_game_server_ends_that_wake() -> None:
+    world = await World(games=(GAME,), policy=AUTOMATIC).asleep()
+    gate = world.hold("wake")
+    wake = world.begin(world.guardian.wake(GAME, HOME))
+    await world.breathe()
+    await world.guardian.shut_down(HOST, ADMIN)
+    gate.set()
+    with pytest.raises(Refused) as refused:
+        await wake
+    assert refused.value.reason is RefusalReason.SUPERSEDED
+    assert (world.view.then, world.game(GAME).state) == (Then.STOP, State.OFF)
+
+
+async def test_a_stop_of_the_host_while_a_guest_starts_is_not_turned_back_by_that_start() -> None:
+    world = await World(games=(GAME,), policy=AUTOMATIC).awake()
+    world.games[GAME].go_down()
+    await world.see()
+    start = world.hold("start", GAME)
+    wake = world.begin(world.guardian.wake(GAME, HOME))
+    await world.breathe()
+    world.host.running_guests.add(101)
+    await world.see_without_waiting(1)
+    guest = world.hold("stop_guest 101")
+    stop = world.begin(world.guardian.shut_down(HOST, ADMIN))
+    await world.breathe()
+    assert world.view.state is State.STOPPING
+    start.set()
+    await wake
+    guest.set()
+    await stop
+    assert world.host.asked[-1] == "shut_down"
+
+
+async def test_a_server_that_is_chosen_to_count_as_empty_does_not_hold_its_host_up() -> None:
+    policy = Policy(automatic=True, unreadable_is_empty=True, times=LeaseTimes(found=None))
+    world = await World(games=(GAME,), policy=policy).awake()
+    world.games[GAME].answers, world.games[GAME].port_open = False, True
+    await world.watch(29)
+    with pytest.raises(Refused) as refused:
+        await world.guardian.shut_down(HOST, HOME)
+    assert [held.key for held in refused.value.hold_ups] == [HoldUpKey.CANNOT_SEE]
+    await world.watch(15)
+    assert world.view.state is State.STOPPING
+
+
+async def test_a_silence_that_nobody_can_follow_any_more_ends_after_half_an_hour() -> None:
+    world = await World(games=(GAME,), policy=AUTOMATIC).awake()
+    game = world.games[GAME]
+    game.answers, game.port_open = False, False
+    await world.watch(2)
+    assert sources(world) == [Source.PLAYERS]
+    game.answers, game.port_open = None, None
+    await world.watch(29)
+    assert sources(world) == [Source.PLAYERS]
+    await world.watch(2)
+    assert "demand_unknown" in world.told(GAME)
+    assert sources(world) == []
+
+
+async def test_a_wake_next_door_ends_the_countdown_of_the_shared_guest() -> None:
+    world = await World(games=(GAME, OTHER)).awake()
+    await world.guardian.shut_down(GAME, HOME, timedelta(minutes=5))
+    await world.guardian.wake(OTHER, HOME)
+    assert world.game(GAME).state is State.RUNNING
+    await world.guardian.shut_down(GAME, HOME, timedelta(minutes=5), force=True)
+    with pytest.raises(Refused) as refused:
+        await world.guardian.wake(OTHER, PLAYER)
+    assert refused.value.reason is RefusalReason.NOT_ALLOWED

@@ -6,13 +6,18 @@ import pytest
 
 from custom_components.cubeguardian.guardian import (
     HOST,
+    Cause,
     GuardianPortError,
     GuestRole,
+    HoldUpKey,
+    LeaseTimes,
     Phase,
     Policy,
     RefusalReason,
     Refused,
+    RunningTask,
     State,
+    Then,
 )
 
 from .world import ADMIN, HOME, World
@@ -136,8 +141,53 @@ async def test_whoever_wakes_it_while_guests_stop_turns_it_back() -> None:
     with pytest.raises(Refused) as refused:
         await stop
     assert refused.value.reason is RefusalReason.SUPERSEDED
+    await world.see(20)
     assert deeds(world) == ["stop_guest 101", "start_guest 101"]
     assert "aborted" in world.told()
+
+
+async def test_what_was_stopped_for_a_failed_shutdown_comes_back_with_whoever_wants_it() -> None:
+    world = World(games=(GAME,), policy=ROLES)
+    world.host.running_guests.add(NAS)
+    world.host.fails["stop_guest 101"] = GuardianPortError("guest_ignores")
+    await world.awake()
+    with pytest.raises(GuardianPortError):
+        await world.guardian.shut_down(HOST, HOME)
+    await world.see(20)
+    assert world.view.state is State.FAILED
+    assert f"start_guest {NAS}" not in deeds(world)
+    world.reload()
+    await world.see()
+    await world.guardian.wake(HOST, HOME)
+    await world.see(20)
+    assert deeds(world)[-2:] == ["start_guest 101", f"start_guest {NAS}"]
+
+
+async def test_what_was_stopped_for_a_restart_is_started_after_it() -> None:
+    world = World(policy=ROLES)
+    world.host.running_guests.add(NAS)
+    await world.awake()
+    await world.guardian.restart(HOST, HOME)
+    world.host.vanish()
+    await world.see()
+    await world.see()
+    world.host.appear()
+    await world.see(60)
+    assert world.view.state is State.RUNNING
+    assert deeds(world)[-1] == "reboot"
+    await world.see(20)
+    assert deeds(world)[-1] == f"start_guest {NAS}"
+
+
+async def test_what_went_to_sleep_with_its_host_is_not_started_with_it() -> None:
+    world = World(policy=ROLES)
+    world.host.running_guests.add(NAS)
+    await world.awake()
+    await world.guardian.shut_down(HOST, HOME)
+    await world.asleep()
+    await world.awake()
+    await world.see(60)
+    assert f"start_guest {NAS}" not in deeds(world)
 
 
 async def test_a_guest_that_does_not_come_back_does_not_break_the_rest() -> None:
@@ -150,6 +200,8 @@ async def test_a_guest_that_does_not_come_back_does_not_break_the_rest() -> None
     gate.set()
     with pytest.raises(Refused):
         await stop
+    await world.see(20)
+    assert deeds(world)[-1] == "start_guest 101"
     assert world.view.state is State.RUNNING
 
 
@@ -219,8 +271,82 @@ async def test_what_was_half_done_at_a_restart_is_announced_anew() -> None:
     assert world.view.deadline >= world.clock() + timedelta(seconds=119)
 
 
+async def test_a_minecraft_that_ends_before_its_guest_turns_nothing_back() -> None:
+    policy = Policy(automatic=True, times=LeaseTimes(found=None))
+    world = await World(games=(GAME,), policy=policy).awake()
+    await world.watch(15)
+    gate = world.hold("stop_guest 101")
+    await world.see_without_waiting(60)
+    assert (world.view.state, world.view.cause) == (State.STOPPING, Cause.IDLE)
+    world.games[GAME].answers, world.games[GAME].port_open = False, False
+    for _ in range(5):
+        await world.see_without_waiting(2)
+    assert world.view.state is State.STOPPING
+    gate.set()
+    await world.rest()
+    assert deeds(world) == ["stop_guest 101", "shut_down"]
+
+
+async def test_a_wake_that_was_to_follow_a_stop_is_let_go_after_a_day() -> None:
+    world = await World().awake()
+    await world.guardian.shut_down(HOST, HOME)
+    await world.guardian.wake(HOST, HOME)
+    assert world.view.then is Then.WAKE
+    world.clock.pass_by(24 * 3600)
+    world.reload()
+    await world.asleep()
+    await world.see(60)
+    assert (world.view.state, world.host.done.count("wake")) == (State.OFF, 0)
+
+
 async def test_a_game_server_is_saved_before_its_guest_goes() -> None:
     world = await World(games=(GAME,)).awake()
     await world.guardian.shut_down(GAME, HOME)
     assert world.games[GAME].asked == ["look", "save", "shut_down"]
     assert deeds(world) == []
+
+
+@pytest.mark.parametrize("begun", [HoldUpKey.TASK, HoldUpKey.GUEST])
+async def test_what_begins_while_guests_stop_turns_the_shutdown_back(begun: HoldUpKey) -> None:
+    world = await World(games=(GAME,)).awake()
+    gate = world.hold("stop_guest 101")
+    stop = world.begin(world.guardian.shut_down(HOST, HOME))
+    await world.breathe()
+    if begun is HoldUpKey.TASK:
+        world.host.tasks = (RunningTask(kind="vzdump", target=""),)
+    else:
+        world.host.running_guests.add(NAS)
+    await world.see_without_waiting(2)
+    gate.set()
+    with pytest.raises(Refused) as refused:
+        await stop
+    assert refused.value.reason is RefusalReason.HELD
+    assert [held.key for held in refused.value.hold_ups] == [begun]
+    await world.see(20)
+    assert deeds(world) == ["stop_guest 101", "start_guest 101"]
+    assert world.view.state is State.RUNNING
+    assert world.told() == ["shutdown_sent", "shutdown_held"]
+
+
+async def test_how_guests_end_does_not_turn_the_shutdown_back() -> None:
+    world = await World(games=(GAME,)).awake()
+    gate = world.hold("stop_guest 101")
+    stop = world.begin(world.guardian.shut_down(HOST, HOME))
+    await world.breathe()
+    world.host.tasks = (RunningTask(kind="qmshutdown", target="101"),)
+    await world.see_without_waiting(2)
+    gate.set()
+    await stop
+    assert deeds(world) == ["stop_guest 101", "shut_down"]
+
+
+async def test_what_is_forced_does_not_wait_for_a_backup_that_begins_meanwhile() -> None:
+    world = await World(games=(GAME,)).awake()
+    gate = world.hold("stop_guest 101")
+    stop = world.begin(world.guardian.shut_down(HOST, HOME, force=True))
+    await world.breathe()
+    world.host.tasks = (RunningTask(kind="vzdump", target=""),)
+    await world.see_without_waiting(2)
+    gate.set()
+    await stop
+    assert deeds(world) == ["stop_guest 101", "shut_down"]

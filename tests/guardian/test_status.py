@@ -63,8 +63,8 @@ def test_everything_stored_survives_json() -> None:
 @pytest.mark.parametrize(
     ("version", "unknown_then"),
     [
-        (1, {"learned", "leases", "idle_minutes", "protected"}),
-        (2, {"leases", "idle_minutes", "protected"}),
+        (1, {"learned", "leases", "idle_minutes", "protected", "missed"}),
+        (2, {"leases", "idle_minutes", "protected", "missed"}),
     ],
 )
 def test_what_older_versions_stored_is_read(version: int, unknown_then: set[str]) -> None:

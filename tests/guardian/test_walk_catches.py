@@ -68,6 +68,11 @@ def what_goes_idle_is_not_turned_back(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(stopping, "_wanted_meanwhile", lambda moment: None)
 
 
+def what_is_found_meanwhile_is_ignored(patch: pytest.MonkeyPatch) -> None:
+    """S5."""
+    patch.setattr(stopping, "_held_meanwhile", lambda moment: None)
+
+
 def a_wake_is_sent_at_every_step(patch: pytest.MonkeyPatch) -> None:
     """W1."""
 
@@ -120,6 +125,7 @@ def what_was_stored_is_due_at_once(patch: pytest.MonkeyPatch) -> None:
         (leases_wake_in_every_mode, "never woken by an old lease, nor by any when not automatic"),
         (old_leases_wake, "off is left by a new lease only|never woken by an old lease"),
         (what_goes_idle_is_not_turned_back, "no shutdown under a live lease"),
+        (what_is_found_meanwhile_is_ignored, "what is found in time turns it back"),
         (a_wake_is_sent_at_every_step, "no second wake"),
         (a_stop_has_no_deadline, "left by its deadline|a way from every state"),
         (what_nobody_sees_goes_idle, "unknown nothing automatic|only what is seen up|idle for two"),

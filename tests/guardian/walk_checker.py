@@ -61,7 +61,7 @@ class Checker:
             self._check_entry(before, seen, demand, now, after)
         self._check_times(before, demand, now, after)
         if before.state is State.STOPPING and command is None:
-            self._check_stopping(before, demand, transition)
+            self._check_stopping(before, seen, demand, transition)
         if after.state is State.COUNTDOWN:
             self.announced = after.deadline or self.announced
         if after.state in AT_REST or (after.state is State.WAKING and after.then is not Then.STOP):
@@ -156,13 +156,21 @@ class Checker:
             settled = now - before.since >= self.settings.up_for
             assert quiet and settled, "idle for two minutes, up for five"
 
-    def _check_stopping(self, before: Status, demand: Demand, transition: Transition) -> None:
+    def _check_stopping(
+        self, before: Status, seen: Observation, demand: Demand, transition: Transition
+    ) -> None:
         after = transition.status
         if after.state is State.STOPPING and after.phase is not Phase.POWER:
             assert self.asked or not demand.live, "no shutdown under a live lease unless asked"
+            self._check_found(seen)
         if after.state is State.RUNNING and before.phase is Phase.POWER:
             failed = any(event.kind is EventKind.SHUTDOWN_FAILED for event in transition.events)
             assert failed, "what the node was asked cannot be turned back"
+
+    def _check_found(self, seen: Observation) -> None:
+        keys = {held.key for held in seen.hold_ups}
+        counting = keys & {HoldUpKey.PROTECTED} if self.forced else keys
+        assert not counting, "what is found in time turns it back"
 
     def _check_times(self, before: Status, demand: Demand, now: datetime, after: Status) -> None:
         if after.origin is not Origin.LIVE:

@@ -1,14 +1,16 @@
 """Carry effects out, and hand in what became of them."""
 
 from collections.abc import Callable, Coroutine
+import contextlib
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final, Protocol
 
 from .errands import Errands
 from .looking import Look, Looker
 from .orderly import Descent
 from .ports import GuardianPortError, RefusalReason, Refused
-from .status import Effect, Event, Failure, Phase, State
+from .status import Effect, Event, Failure, Origin, Phase, State
 from .things import Tracked, TrackedHost
 from .wishes import Wishes
 
@@ -69,6 +71,27 @@ class Carrier:
         if error is not None and thing.status.state is State.FAILED:
             raise GuardianPortError(error.code, str(error))
 
+    def bring_back(self, now: datetime) -> None:
+        """Start again what was stopped for a shutdown that did not come about, or for a reboot.
+
+        Those that start on boot get their time first. Whoever misses one that does not start can
+        start it by hand.
+        """
+        host = self.host
+        if host.status.state is State.OFF:
+            host.missed = frozenset()
+        due = host.up_since and host.up_since + host.settings.autostart_delay
+        if self.closed or host.descends or not host.missed or not due or now < due:
+            return
+        if host.status.state is State.RUNNING and host.status.origin is Origin.LIVE:
+            guests, host.missed = host.missed, frozenset()
+            self.spawn(self._start_guests(guests), "cubeguardian guests again")
+
+    async def _start_guests(self, guests: frozenset[int]) -> None:
+        for vmid in sorted(guests):
+            with contextlib.suppress(GuardianPortError):
+                await self.host.port.start_guest(vmid)
+
     async def _look(self, thing: Tracked) -> None:
         """C4: look, and hand in what was found."""
         if (asked_at := thing.status.look_asked_at) is not None:
@@ -91,8 +114,8 @@ class Carrier:
         try:
             if effect not in _LOWERING:
                 await thing.send(effect)
-            elif not await self._descend(thing, effect, visit):
-                raise Refused(RefusalReason.SUPERSEDED)
+            else:
+                await self._descend(thing, effect, visit)
         except GuardianPortError as error:
             if error.sent:
                 return
@@ -100,8 +123,9 @@ class Carrier:
                 self.hand_in(thing, failure=Failure(effect=effect, code=error.code, first=first))
             raise
 
-    async def _descend(self, thing: Tracked, effect: Effect, visit: int) -> bool:
-        """Go down in order, as long as this is what is wanted."""
+    async def _descend(self, thing: Tracked, effect: Effect, visit: int) -> None:
+        """Go down in order, as long as this is what is wanted and nothing forbids it."""
+        before, refused = self.host.read, Refused(RefusalReason.SUPERSEDED)
 
         def goes_on() -> bool:
             return thing.visits == visit and not self.closed
@@ -109,6 +133,15 @@ class Carrier:
         def reached(phase: Phase) -> None:
             thing.falling = phase
             self.hand_in(thing)
+
+        def reconsider() -> None:
+            nonlocal refused
+            look = self.looker.reconsider(before) if thing is self.host else None
+            if look is None or not look.hold_ups:
+                return
+            self.hand_in(thing, look=look)
+            if thing.visits != visit:
+                refused = Refused(RefusalReason.HELD, look.hold_ups)
 
         thing.falling = None
         descent = Descent(
@@ -120,5 +153,13 @@ class Carrier:
             reached=reached,
             tell=self.tell,
             goes_on=goes_on,
+            reconsider=reconsider,
         )
-        return await descent.run()
+        self.host.descends = self.host.descends or thing is self.host
+        try:
+            done = await descent.run()
+        finally:
+            self.host.descends = self.host.descends and thing is not self.host
+        if not done:
+            self.hand_in(thing)
+            raise refused

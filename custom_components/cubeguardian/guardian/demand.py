@@ -200,7 +200,7 @@ def revived(lease: Lease, times: LeaseTimes, now: datetime) -> Lease:
 
 def doubted(lease: Lease, times: LeaseTimes, now: datetime) -> Lease:
     """Give it an end from when on nobody can tell whether it is still true."""
-    if lease.unknown:
+    if lease.unknown and (lease.declined or lease.until is not None):
         return lease
     return replace(lease, unknown=True, until=None if lease.declined else now + times.unknown)
 
@@ -213,7 +213,12 @@ def confirmed(lease: Lease, name: str) -> Lease:
 
 
 def loaded(lease: Lease, times: LeaseTimes, now: datetime) -> Lease:
-    """Take it over from the Store: whether what is watched is still true, nobody knows yet."""
+    """Take it over from the Store: whether what is watched is still true, nobody knows yet.
+
+    One from the future was stored by a clock that was ahead.
+    """
+    if (ahead := lease.since - now) > timedelta(0):
+        lease = replace(lease, since=now, until=lease.until and lease.until - ahead)
     return doubted(replace(lease, unknown=False), times, now) if lease.is_watched else lease
 
 

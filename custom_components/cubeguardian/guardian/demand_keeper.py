@@ -97,6 +97,10 @@ class DemandKeeper:
         self._put(asked(source, target, caller.name, self._times, now))
         self._note(now)
 
+    def is_asked(self, target: str, source: Source, caller: Caller) -> bool:
+        """Say whether somebody's wake still counts: a stop ends it."""
+        return (source, target, caller.name) in self._leases
+
     def cancel(self, target: str, caller: Caller, now: datetime) -> None:
         """C2: note that somebody has cancelled the shutdown of this."""
         self.ask(target, Source.CANCELLED, caller, now)

@@ -24,7 +24,6 @@ from .status import (
     Event,
     EventKind,
     Failure,
-    Origin,
     Settings,
     Severity,
     State,
@@ -66,6 +65,7 @@ class Engine:
             port=host,
             can_see=can_see,
             status=begin(stored.host if stored else None, settings, now),
+            missed=stored.missed if stored else frozenset(),
         )
         kept = stored.games if stored else {}
         self.games = {
@@ -92,6 +92,7 @@ class Engine:
             roles=lambda: self.wishes.roles,
             saw_host=self.see_host,
             saw_game=self.see_game,
+            unreadable_is_empty=policy.unreadable_is_empty,
         )
         self.carrier = Carrier(
             host=self.host,
@@ -195,8 +196,6 @@ class Engine:
             thing.visits += 1
             thing.left, thing.falling = before.state, None
         self.wishes.keeper.settle(thing.target, before, after, presence, now)
-        if before.origin is Origin.NEW and thing is self.host and after.state is State.RUNNING:
-            self.wishes.keeper.found(now)
         for event in transition.events:
             if not self._goes_with_another(thing, event):
                 self.record(thing, event)
@@ -223,6 +222,8 @@ class Engine:
 
     def _occupy(self, game: TrackedGame, now: datetime) -> None:
         """Note who plays on a game server, or what its silence means; a join is a new lease."""
+        if self._is_silenced(game):
+            return
         game.silence, occupancy, kind = watch_over(
             game.silence,
             game.sighting,
@@ -237,6 +238,12 @@ class Engine:
             self.rally(game.target)
         if kind is not None:
             self.record(game, Event(kind=kind, severity=Severity.ALERT))
+
+    def _is_silenced(self, game: TrackedGame) -> bool:
+        """Tell a silence that we make ourselves: Minecraft ends before its guest does."""
+        things = (self.host, *self.wishes.sharing(game.target))
+        stopping = any(thing.status.state is State.STOPPING for thing in things)
+        return stopping and not (game.sighting and game.sighting.answers)
 
     def note(self, kind: str, caller: Caller, details: Mapping[str, str]) -> None:
         """Write down what somebody changed."""
@@ -268,6 +275,7 @@ class Engine:
         for thing in self._things():
             for effect in self._step(thing):
                 self.carrier.start(thing, effect)
+        self.carrier.bring_back(now)
         self._settled_at = now
         self._tell(now)
 
@@ -318,6 +326,7 @@ class Engine:
             leases=tuple(_storable(lease) for lease in self.wishes.keeper.leases),
             idle_minutes=self.wishes.idle_minutes,
             protected=self.wishes.protected,
+            missed=self.host.missed,
         )
 
     def _things(self) -> Iterator[Tracked]:

@@ -102,13 +102,15 @@ class Guardian:
     ) -> None:
         """Take in who or what wants a thing now, by key and shown name; `unknown` cannot be told.
 
-        Only a key that is new wakes, not one that the first report brings.
+        Only a key that is new wakes, not one that the first report brings, and not past a veto:
+        whoever is reported counts as a player.
         """
         declined = self._wishes.is_told_to_stop(target)
         now = self._engine.read_clock()
-        if self._wishes.keeper.report(
+        is_new = self._wishes.keeper.report(
             source, target, present, now, unknown=unknown, declined=declined
-        ):
+        )
+        if is_new and not self._wishes.forbidden(source, Role.PLAYER):
             self._engine.rally(target)
         self._engine.settle()
 
@@ -136,6 +138,7 @@ class Guardian:
         details = {"on": str(on).lower(), **({"until": until.isoformat()} if until else {})}
         self._engine.note(KEEP_AWAKE_CHANGED, caller, details)
         if is_new:
+            self._count(self._engine.host)
             self._engine.rally(HOST)
         self._engine.settle()
 
@@ -154,17 +157,20 @@ class Guardian:
         """Wake the host or a game server, and the host before it.
 
         Return once the packet is out. Raise Refused, or the port's GuardianPortError where it
-        could not be sent.
+        could not be sent. A stop that comes meanwhile is the newer wish.
         """
         thing, host = self._engine.thing(target), self._engine.host
         command = self._command(CommandKind.WAKE, caller)
         self._allow(thing, command)
-        if forbidden := self._wishes.forbidden(source, caller):
+        if forbidden := self._wishes.forbidden(source, caller.role):
             self._refuse(thing, command, RefusalReason.FORBIDDEN, forbidden)
-        if thing is not host:
-            await self._wake(host, command, target, source)
+        for each in () if thing is host else (host, *self._wishes.about_to_stop_with(thing)):
+            await self._wake(each, command, target, source)
+            if not self._wishes.keeper.is_asked(target, source, caller):
+                self._refuse(thing, command, RefusalReason.SUPERSEDED)
         await self._wake(thing, command, target, source)
-        self._engine.rally(target)
+        if self._wishes.keeper.is_asked(target, source, caller):
+            self._engine.rally(target)
         self._engine.settle()
 
     async def shut_down(

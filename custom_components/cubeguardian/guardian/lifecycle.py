@@ -28,6 +28,7 @@ from .status import (
     Transition,
 )
 from .stopping import stop_had_failed, stopping
+from .timekeeping import shifted
 
 NOTHING_WANTED: Final = Demand()
 
@@ -50,10 +51,31 @@ def step(
 
 
 def begin(stored: Status | None, settings: Settings, now: datetime) -> Status:
-    """L1, L2: take over what was stored, or begin with nothing known."""
+    """L1, L2: take over what was stored, or begin with nothing known.
+
+    What was stored in the future was stored by a clock that was ahead: all of it moves.
+    """
     if stored is None:
         return Status(state=State.OFF, since=now, origin=Origin.NEW)
-    return loaded(stored, settings, now)
+    if stored.since > now:
+        stored = shifted(stored, now - stored.since)
+    return loaded(_still_wanted(stored, settings, now), settings, now)
+
+
+def _still_wanted(status: Status, settings: Settings, now: datetime) -> Status:
+    """L1: let go of what should have ended long ago: whoever asked for it waits no more."""
+    end = status.deadline or status.retry_at or status.since
+    if now < end + settings.forgotten_after:
+        return status
+    kept = Status(state=State.OFF, since=now, origin=status.origin, alerts=status.alerts)
+    match status.state:
+        case State.WAKING:
+            return kept
+        case State.COUNTDOWN:
+            return replace(kept, state=State.RUNNING)
+        case State.STOPPING if status.then is Then.WAKE:
+            return replace(status, then=Then.NOTHING)
+    return status
 
 
 def loaded(status: Status, settings: Settings, now: datetime) -> Status:

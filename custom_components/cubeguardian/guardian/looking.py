@@ -8,10 +8,12 @@ from datetime import datetime
 from .observation import GameSighting, HostSighting
 from .policy import GuestRole
 from .ports import GuardianPortError
-from .safety import HoldUp, LookedGame, hold_ups
+from .safety import MAY_ARISE, HoldUp, LookedGame, hold_ups
 from .status import Command, CommandKind, Origin, State, Status
 from .things import Tracked, TrackedGame, TrackedHost
 
+# What Proxmox starts by itself where its high availability carries our requests out.
+_ENDS_A_GUEST = frozenset({"hashutdown", "hastop", "qmshutdown", "qmstop", "vzshutdown", "vzstop"})
 _LOOK_BEFORE = frozenset({State.RUNNING, State.COUNTDOWN, State.FAILED})
 
 
@@ -32,6 +34,7 @@ class Looker:
     roles: Callable[[], Mapping[int, GuestRole]]
     saw_host: Callable[[HostSighting], None]
     saw_game: Callable[[str, GameSighting], None]
+    unreadable_is_empty: bool
 
     async def look(self, thing: Tracked, asked_at: datetime) -> Look:
         """Look at what stopping this thing would touch; only what is seen from now on counts."""
@@ -45,6 +48,7 @@ class Looker:
                 sighting=_joined_since(game, sighting) or sighting,
                 vmid=game.vmid,
                 answered=_has_answered(game),
+                given_up=self.unreadable_is_empty and game.silence.is_given_up,
             )
             for game, sighting in zip(games, seen, strict=True)
         }
@@ -53,6 +57,22 @@ class Looker:
             hold_ups=hold_ups(
                 host, looked, can_see=self.host.can_see, vmid=thing.vmid, roles=self.roles()
             ),
+        )
+
+    def reconsider(self, before: HostSighting | None) -> Look | None:
+        """Give what the host shows now that forbids its shutdown and was not there `before`.
+
+        Preparing a shutdown takes minutes: a backup or a guest may have begun meanwhile.
+        """
+        read = self.host.read
+        if read is None or read is before:
+            return None
+        tasks = tuple(task for task in read.tasks or () if task.kind not in _ENDS_A_GUEST)
+        shown = replace(read, tasks=tasks)
+        found = hold_ups(shown, {}, can_see=self.host.can_see, roles=self.roles())
+        return Look(
+            looked_at=read.read_at or read.seen_at,
+            hold_ups=tuple(held for held in found if held.key in MAY_ARISE),
         )
 
     def touched(self, thing: Tracked) -> tuple[TrackedGame, ...]:

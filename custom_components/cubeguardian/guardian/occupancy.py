@@ -45,6 +45,11 @@ class Silence:
         """Give the instant at which `watch_over` has something new to say by itself."""
         return None if self.since is None else self.since + SILENT_FOR
 
+    @property
+    def is_given_up(self) -> bool:
+        """Say whether nobody could read it for so long that somebody was alerted."""
+        return EventKind.SERVER_UNREADABLE in self.told
+
     def shifted(self, by: timedelta) -> Silence:
         """Give it as it is after the wall clock was set."""
         return replace(self, since=self.since and self.since + by)

@@ -8,7 +8,7 @@ from typing import Final
 from .observation import GuestSighting, Presence
 from .policy import GuestRole
 from .ports import GuardianPortError
-from .status import Effect, Event, EventKind, Phase, Severity, State
+from .status import Effect, Event, EventKind, Phase, Severity
 from .things import Tracked, TrackedGame, TrackedHost
 
 IGNORES_CODE: Final = "guest_ignores"
@@ -21,7 +21,7 @@ class Descent:
     """One shutdown or reboot of a host or a guest.
 
     `games` are those that go down with it. `goes_on` says whether it is still wanted: between two
-    steps it can be turned back.
+    steps it can be turned back. `reconsider` is called once all but the power is down.
     """
 
     thing: Tracked
@@ -32,20 +32,19 @@ class Descent:
     reached: Callable[[Phase], None]
     tell: Callable[[Tracked, Event], None]
     goes_on: Callable[[], bool]
+    reconsider: Callable[[], None]
 
     async def run(self) -> bool:
-        """Go down, and say whether it came to the power; raise GuardianPortError where it failed.
-
-        Guests that were stopped already are started again where it was turned back.
-        """
+        """Go down and tell whether the power was reached; GuardianPortError where that failed."""
         await asyncio.gather(*(self._save(game) for game in self.games))
-        stopped = await self._stop_guests() if self.thing is self.host else ()
+        if self.thing is self.host:
+            await self._stop_guests()
+        if self.goes_on():
+            self.reconsider()
         if self.goes_on():
             self.reached(Phase.POWER)
             await self.thing.send(self.effect)
             return True
-        if self.thing.status.state is State.RUNNING:
-            await asyncio.gather(*(self._start(guest) for guest in stopped))
         return False
 
     async def _save(self, game: TrackedGame) -> None:
@@ -59,16 +58,16 @@ class Descent:
             event = Event(kind=kind, severity=Severity.WARNING, placeholders=placeholders)
             self.tell(game, event)
 
-    async def _stop_guests(self) -> tuple[GuestSighting, ...]:
+    async def _stop_guests(self) -> None:
         """Shut the guests down that sleep with their host, and wait until they are stopped."""
         guests = tuple(self._guests())
         if not guests or not self.goes_on():
-            return ()
+            return
+        self.host.missed |= {guest.vmid for guest in guests}
         self.reached(Phase.GUESTS)
         errors = await asyncio.gather(*(self._stop(guest) for guest in guests))
         if not self.thing.status.forced and (serious := [error for error in errors if error]):
             raise serious[0]
-        return tuple(guest for guest, error in zip(guests, errors, strict=True) if not error)
 
     def _guests(self) -> Iterable[GuestSighting]:
         """Give the running guests that we shut down; what is forced leaves out the protected."""
@@ -84,19 +83,15 @@ class Descent:
         try:
             await self.host.port.stop_guest(guest.vmid, self.thing.settings.guest_timeout)
         except GuardianPortError as error:
-            if error.code == IGNORES_CODE:
+            if error.code == IGNORES_CODE and self.goes_on():
                 placeholders = {"vmid": str(guest.vmid), "name": guest.name}
                 kind = EventKind.GUEST_IGNORES
                 event = Event(kind=kind, severity=Severity.WARNING, placeholders=placeholders)
                 self.tell(self.host, event)
-            return None if error.code == NOT_OURS_CODE else error
+            if error.code != NOT_OURS_CODE:
+                return error
+            self.host.missed -= {guest.vmid}
+            return None
         for game in self.games:
             game.taken_down = game.taken_down or game.vmid == guest.vmid
         return None
-
-    async def _start(self, guest: GuestSighting) -> None:
-        """Start a guest again that was stopped for nothing; whoever misses it can start it."""
-        try:
-            await self.host.port.start_guest(guest.vmid)
-        except GuardianPortError:
-            return

@@ -29,6 +29,9 @@ class HoldUpKey(StrEnum):
     CANNOT_SEE = "cannot_see"
 
 
+MAY_ARISE: Final = frozenset({HoldUpKey.TASK, HoldUpKey.GUEST, HoldUpKey.PROTECTED})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldUp:
     """One reason not to shut down now.
@@ -66,12 +69,14 @@ class LookedGame:
     """A game server at the time of a look.
 
     `answered` says that it had answered since its host came up: only then can somebody be playing
-    on a server whose silence nobody can explain.
+    on a server whose silence nobody can explain. `given_up`: nobody could read it for so long that
+    it was chosen to count as empty.
     """
 
     sighting: GameSighting
     vmid: int | None = None
     answered: bool = False
+    given_up: bool = False
 
 
 def hold_ups(
@@ -166,6 +171,8 @@ def _game_hold_ups(
 ) -> Iterable[HoldUp]:
     game = games[game_id]
     seen = game.sighting
+    if game.given_up and seen.players_online is None:
+        return ()
     if seen.answers:
         return _players(game_id, seen)
     running = _running(host, game.vmid)

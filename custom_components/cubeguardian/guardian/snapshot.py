@@ -108,7 +108,7 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredGuardian:
-    """What outlives a restart."""
+    """What outlives a restart; `missed` are the guests that were stopped for a shutdown."""
 
     host: Status
     games: Mapping[str, Status] = field(default_factory=dict)
@@ -119,6 +119,7 @@ class StoredGuardian:
     leases: tuple[Lease, ...] = ()
     idle_minutes: int = DEFAULT_IDLE_MINUTES
     protected: frozenset[int] = frozenset()
+    missed: frozenset[int] = frozenset()
 
     def to_dict(self) -> dict[str, Any]:
         """Give it as plain JSON."""
@@ -133,6 +134,7 @@ class StoredGuardian:
             "leases": [lease.to_dict() for lease in self.leases],
             "idle_minutes": self.idle_minutes,
             "protected": sorted(self.protected),
+            "missed": sorted(self.missed),
         }
 
     @classmethod
@@ -149,6 +151,7 @@ class StoredGuardian:
             leases=tuple(Lease.from_dict(item) for item in stored["leases"]),
             idle_minutes=stored["idle_minutes"],
             protected=frozenset(stored["protected"]),
+            missed=frozenset(stored["missed"]),
         )
 
 
@@ -166,6 +169,7 @@ def _migrated(stored: Mapping[str, Any]) -> Mapping[str, Any]:
         "leases": [],
         "idle_minutes": DEFAULT_IDLE_MINUTES,
         "protected": [],
+        "missed": [],
     }
     return {**unknown_then, **stored}
 

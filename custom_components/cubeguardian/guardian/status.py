@@ -250,6 +250,7 @@ class Settings:
     hold_retry: timedelta = timedelta(seconds=60)
     last_minute: timedelta = timedelta(seconds=60)
     stored_grace: timedelta = timedelta(seconds=120)
+    forgotten_after: timedelta = timedelta(hours=12)
     wake_pause: timedelta = timedelta(seconds=10)
     rebooted_within: timedelta = timedelta(minutes=10)
     autostart_delay: timedelta = timedelta(seconds=20)

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from .falling import count_down_idle, is_above, restart, stop
+from .falling import count_down_idle, is_above, restart, standing, stop
 from .idle import may_go_down
 from .moment import DEADLINE_CODE, Moment, further
 from .observation import Presence
@@ -23,7 +23,7 @@ from .status import (
 
 
 def stopping(moment: Moment) -> Transition:
-    """S1 to S4: wait until it is down."""
+    """S1 to S5: wait until it is down."""
     moment = _come_so_far(moment)
     if moment.command is not None:
         return _stopping_told(moment, moment.command)
@@ -33,8 +33,8 @@ def stopping(moment: Moment) -> Transition:
     failure = moment.observation.failure
     if failure and failure.effect is (Effect.REBOOT if restarting else Effect.SHUT_DOWN):
         return _stop_failed(moment, failure.code)
-    if wanted := _wanted_meanwhile(moment):
-        return wanted
+    if changed := _held_meanwhile(moment) or _wanted_meanwhile(moment):
+        return changed
     late = moment.passed(moment.status.deadline)
     return _stop_failed(moment, DEADLINE_CODE) if late else moment.stay()
 
@@ -59,6 +59,14 @@ def _has_gone(moment: Moment) -> bool:
 def _can_turn_back(moment: Moment) -> bool:
     """S2: until the node is asked nothing has happened that cannot be undone."""
     return moment.status.phase is not Phase.POWER
+
+
+def _held_meanwhile(moment: Moment) -> Transition | None:
+    """S5: turn back for what was found to forbid it after all, such as a backup that has begun."""
+    held = standing(moment.observation.hold_ups, forced=moment.status.forced)
+    if not held or not _can_turn_back(moment):
+        return None
+    return moment.enter_running(moment.event(EventKind.SHUTDOWN_HELD, Severity.WARNING, held))
 
 
 def _wanted_meanwhile(moment: Moment) -> Transition | None:

@@ -109,10 +109,8 @@ class Tracked(ABC):
 
     @property
     def needs_close_watch(self) -> bool:
-        """Say whether seconds matter."""
-        status = self.status
-        waiting = status.state is State.COUNTDOWN and (status.held or status.look_asked_at)
-        return status.state in _LOOKING_CLOSELY or bool(waiting)
+        """Say whether seconds matter; what is held, perhaps for days, looks by itself."""
+        return self.status.state in _LOOKING_CLOSELY
 
     def wakeups(self, demand: Demand) -> Iterable[datetime]:
         """Give the instants at which something about it changes by itself."""
@@ -141,13 +139,18 @@ class Tracked(ABC):
 
 @dataclass(slots=True, kw_only=True)
 class TrackedHost(Tracked):
-    """The host, with what was last read from its Proxmox (`can_see`: it has a token)."""
+    """The host, with what was last read from its Proxmox (`can_see`: it has a token).
+
+    `missed` are the guests that were stopped for a shutdown, `descends` says that it is under way.
+    """
 
     port: HostPort
     can_see: bool
     sighting: HostSighting | None = None
     read: HostSighting | None = None
     up_since: datetime | None = None
+    missed: frozenset[int] = frozenset()
+    descends: bool = False
 
     def see(self, sighting: HostSighting) -> bool:
         """Take a sighting in; an older one than the last says nothing any more."""
@@ -231,7 +234,11 @@ class TrackedHost(Tracked):
 
 @dataclass(slots=True, kw_only=True)
 class TrackedGame(Tracked):
-    """A game server and the host it runs on; `taken_down`: its guest was stopped for its host."""
+    """A game server and the host it runs on.
+
+    `taken_down`: its guest was stopped for its host. `disproved`: it has answered while Proxmox
+    says that its guest does not run, so that guest is not where it lives.
+    """
 
     port: GamePort
     host: TrackedHost
@@ -239,6 +246,7 @@ class TrackedGame(Tracked):
     answered: GameSighting | None = None
     silence: Silence = field(default_factory=Silence)
     taken_down: bool = False
+    disproved: bool = False
 
     @property
     @override
@@ -255,8 +263,7 @@ class TrackedGame(Tracked):
         Tracked.shift(self, by)
         self.sighting = _shifted_game(self.sighting, by)
         self.answered = _shifted_game(self.answered, by)
-        since = self.silence.since
-        self.silence = replace(self.silence, since=since and since + by)
+        self.silence = self.silence.shifted(by)
 
     @override
     async def _perform(self, effect: Effect) -> None:
@@ -279,6 +286,9 @@ class TrackedGame(Tracked):
         if sighting.answers:
             self.answered = sighting
             self.taken_down = False
+            self.disproved = self.disproved or self._disproves(self.host.read)
+        elif sighting.answers is False:
+            self.disproved = False
         self.judgement = judge_game(sighting, self._around(now), self.judgement)
         return True
 
@@ -293,10 +303,13 @@ class TrackedGame(Tracked):
             return None
         read_at = read.read_at or read.seen_at
         running = read.guest_running(self.vmid)
-        outdated = self.answered is not None and self.answered.seen_at > read_at
-        if now - read_at >= self.settings.stale_after or (outdated and not running):
-            return None
-        return running
+        doubtful = not running and (self.disproved or self._disproves(read))
+        return None if doubtful or now - read_at >= self.settings.stale_after else running
+
+    def _disproves(self, read: HostSighting | None) -> bool:
+        if read is None or self.answered is None or read.guest_running(self.vmid):
+            return False
+        return self.answered.seen_at > (read.read_at or read.seen_at)
 
     def _around(self, now: datetime) -> GameSurroundings:
         return GameSurroundings(
@@ -338,8 +351,10 @@ class TrackedGame(Tracked):
 
     @override
     def wakeups(self, demand: Demand) -> Iterable[datetime]:
-        """Add the end of the time that guests get to start by themselves."""
+        """Add the end of the time that guests get to start by themselves, and of a silence."""
         yield from Tracked.wakeups(self, demand)
+        if self.silence.due is not None:
+            yield self.silence.due
         if self.status.state is State.WAKING and self.host.up_since:
             yield self.host.up_since + self.settings.autostart_delay
 

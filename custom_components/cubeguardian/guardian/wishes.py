@@ -8,7 +8,7 @@ from .demand import Source, is_vetoed
 from .demand_keeper import DemandKeeper
 from .policy import GuestRole, Policy
 from .snapshot import DEFAULT_IDLE_MINUTES, Mode, StoredGuardian
-from .status import Caller, Cause, Command, Demand, State, Status, Then
+from .status import Cause, Command, Demand, Role, State, Status, Then
 from .things import Tracked, TrackedGame, TrackedHost
 
 LONGEST_IDLE_MINUTES: Final = 180
@@ -56,9 +56,9 @@ class Wishes:
             raise ValueError(message)
         self.idle_minutes = minutes
 
-    def forbidden(self, source: Source, caller: Caller) -> str | None:
+    def forbidden(self, source: Source, role: Role) -> str | None:
         """Give the texts of the vetoes against a wake; only players obey them."""
-        vetoed = is_vetoed(source, caller.role)
+        vetoed = is_vetoed(source, role)
         return ", ".join(self.vetoes.values()) or None if vetoed else None
 
     def demand(
@@ -87,11 +87,15 @@ class Wishes:
         """Say whether being wanted by nobody may shut a thing down.
 
         A host never, while a protected guest runs on it. A game server only where that was
-        chosen, and while its host stays up for others; it stops with its host otherwise.
+        chosen, not in a protected guest, and while its host stays up for others; it stops with
+        its host otherwise.
         """
         if isinstance(thing, TrackedGame):
-            chosen = thing.target in self._policy.stop_when_idle and thing.has_guest
-            return chosen and self._host.status.state is State.RUNNING and self._others(thing, now)
+            if thing.target not in self._policy.stop_when_idle or not thing.has_guest:
+                return False
+            if thing.vmid and self.roles[thing.vmid] is GuestRole.PROTECTED:
+                return False
+            return self._host.status.state is State.RUNNING and self._others(thing, now)
         read = self._host.read
         running = {guest.vmid for guest in (read and read.guests) or () if guest.running}
         return not any(self.roles.get(vmid) is GuestRole.PROTECTED for vmid in running)
@@ -101,6 +105,11 @@ class Wishes:
         here = {sharing.target for sharing in self.sharing(game.target)}
         host_leases = self.keeper.live(self._host.target, now)
         return any(lease.target not in here for lease in host_leases)
+
+    def about_to_stop_with(self, thing: Tracked) -> tuple[TrackedGame, ...]:
+        """Give those whose countdown would take the guest of a game server along."""
+        others = (one for one in self.sharing(thing.target) if one is not thing)
+        return tuple(one for one in others if one.status.state is State.COUNTDOWN)
 
     def sharing(self, target: str) -> tuple[TrackedGame, ...]:
         """Give the game servers that live in the guest of one of them, itself included."""
