@@ -329,3 +329,15 @@ async def test_a_host_is_set_up_only_once(hass: HomeAssistant, pve: LabPve) -> N
     form = await go_on(hass, await start(hass, host_form(pve.port, mac=None)))
     found = await go_on(hass, form, {"mac": MAC})
     assert found["reason"] == "already_configured"
+
+
+async def test_a_flow_that_was_left_open_in_a_closed_window_does_not_stop_a_new_one(
+    hass: HomeAssistant, pve: LabPve
+) -> None:
+    left_open = await start(hass, host_form(pve.port))
+    assert left_open["step_id"] == "certificate"
+
+    again = await start(hass, host_form(pve.port))
+    done = await decide(hass, await go_on(hass, again))
+    assert done["type"] is FlowResultType.CREATE_ENTRY
+    assert hass.config_entries.flow.async_progress() == []

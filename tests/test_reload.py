@@ -24,6 +24,7 @@ from custom_components.cubeguardian.server_manager import (
     NetworkUnavailableError,
     PermissionDeniedError,
 )
+from custom_components.cubeguardian.wiring import async_wire
 
 from .conftest import Load, PassTime, turn
 from .machines import FakeMachines
@@ -221,3 +222,25 @@ async def test_a_reload_sends_no_packet_before_the_next_one_is_due(
     assert machines.calls == ["wake"] * 4
     await pass_time(4, 1)
     assert machines.calls == ["wake"] * 5
+
+
+async def test_what_is_changed_while_it_is_being_set_up_counts_all_the_same(
+    hass: HomeAssistant,
+    load: Load,
+    config_entry: MockConfigEntry,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read: list[bool] = []
+
+    async def wire_while_somebody_saves_options(hass: HomeAssistant, entry: Any) -> Any:
+        wired = await async_wire(hass, entry)
+        read.append(entry.options.get("probing", {}).get("ping", True))
+        hass.config_entries.async_update_entry(entry, options={"probing": {"ping": False}})
+        return wired
+
+    patched = "custom_components.cubeguardian.async_wire"
+    monkeypatch.setattr(patched, wire_while_somebody_saves_options)
+    await load()
+    await hass.async_block_till_done()
+    assert read == [True, False]
+    assert config_entry.state is ConfigEntryState.LOADED

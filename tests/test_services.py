@@ -260,7 +260,7 @@ async def test_the_host_is_kept_awake_for_some_minutes(
     await machines.seen()
     aimed = {"device_id": device("01SURVIVAL")} if game else {}
     answer = await call("keep_awake", minutes=90, **aimed)
-    assert answer["message"] == "Attic is kept awake for 90 minutes"
+    assert answer["message"] == "Attic is kept awake for 90 min"
     assert answer["details"] == {
         "operation": "keep_awake",
         "target_host": "192.0.2.10",

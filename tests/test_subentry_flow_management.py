@@ -195,6 +195,7 @@ async def test_a_port_that_is_silent_is_only_saved_when_one_insists(
     typed = game_form(minecraft.address, management=management)
     form = await add_game(hass, entry, typed)
     assert form["errors"] == {"management": "management_silent"}
+    assert _suggested(form) == management, "whoever insists need not type the secret again"
     done = await go_on_with_game(hass, form, typed | {"save_anyway": True})
     assert done["data"]["management"] == management | {"trust": None}
 

@@ -34,6 +34,8 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
 
 async def async_setup_entry(hass: HomeAssistant, entry: CubeGuardianConfigEntry) -> bool:
     """Set up one host; it may well be asleep, so nothing here waits for the network."""
+    # Before anything is read: what is changed meanwhile would be lost until the next reload.
+    entry.async_on_unload(entry.add_update_listener(_async_reload))
     entry.runtime_data = await async_wire(hass, entry)
     if entry.runtime_data.store.damaged:
         async_raise_storage_damaged(hass, entry)
@@ -41,7 +43,6 @@ async def async_setup_entry(hass: HomeAssistant, entry: CubeGuardianConfigEntry)
     # The guardian judges every look before the entities show it.
     async_follow(hass, entry)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
-    entry.async_on_unload(entry.add_update_listener(_async_reload))
     return True
 
 

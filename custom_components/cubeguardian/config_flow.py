@@ -280,7 +280,8 @@ class CubeGuardianConfigFlow(HostQuestions, ConfigFlow, domain=DOMAIN):
         """Abort where another entry has this MAC address already."""
         if mac is None or self.source == SOURCE_REAUTH:
             return
-        await self.async_set_unique_id(mac)
+        # A window that was closed leaves its flow open until Home Assistant restarts.
+        await self.async_set_unique_id(mac, raise_on_progress=False)
         if self.source == SOURCE_RECONFIGURE and mac == self._get_reconfigure_entry().unique_id:
             return
         self._abort_if_unique_id_configured(reload_on_update=False)

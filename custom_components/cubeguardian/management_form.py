@@ -47,6 +47,7 @@ _LOGGER = logging.getLogger(__name__)
 
 MANAGEMENT_TIMEOUT: Final = 5.0
 NO_MANAGEMENT: Final = "none"
+SECRET_REFUSED: Final = "management_refused"
 KINDS: Final = SelectSelector(
     SelectSelectorConfig(
         options=[NO_MANAGEMENT, *ManagementKind],
@@ -56,7 +57,7 @@ KINDS: Final = SelectSelector(
 )
 
 MANAGEMENT_ERRORS: Final[Mapping[type[BaseException], str]] = {
-    AuthenticationError: "management_refused",
+    AuthenticationError: SECRET_REFUSED,
     CertificateError: "management_no_certificate",
     HostTimeoutError: "management_silent",
     HostConnectionError: "management_silent",

@@ -112,7 +112,7 @@ async def _keep_awake(call: ServiceCall) -> OperationResult:
     minutes = call.data[ATTR_MINUTES]
     duration = timedelta(minutes=minutes) if minutes else None
     target.guardian.keep_awake(True, await _by(call), duration)
-    how_long = f"for {minutes} minutes" if minutes else "until somebody ends it"
+    how_long = f"for {minutes} min" if minutes else "until somebody ends it"
     return _done(target, "keep_awake", f"{target.name} is kept awake {how_long}", minutes=minutes)
 
 
@@ -214,7 +214,7 @@ async def _shut_down(target: Target, call: ServiceCall, *, minutes: int = 0) -> 
         target.thing, await _by(call), timedelta(minutes=minutes), force=call.data[ATTR_FORCE]
     )
     message = (
-        f"{target.name} will shut down in {minutes} minutes"
+        f"{target.name} will shut down in {minutes} min"
         if minutes
         else f"The shutdown of {target.name} is under way"
     )

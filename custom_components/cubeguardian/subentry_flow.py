@@ -37,6 +37,7 @@ from .guest_form import guest_options, seen_guests, valid_vmid
 from .management_form import (
     MANAGEMENT_ERRORS,
     NO_MANAGEMENT,
+    SECRET_REFUSED,
     ManagementChecks,
     management_data,
     management_section,
@@ -124,7 +125,8 @@ class MinecraftServerFlow(ConfigSubentryFlow):
         try:
             done = await self._checks.advance()
         except InputRefusedError as err:
-            return self._show(_without_secret(self._typed), err.errors)
+            refused = SECRET_REFUSED in err.errors.values()
+            return self._show(_without_secret(self._typed) if refused else self._typed, err.errors)
         return self._save_with_management() if done else await self.async_step_certificate()
 
     def _save_with_management(self) -> SubentryFlowResult:
