@@ -146,6 +146,20 @@ async def test_whoever_wakes_it_while_guests_stop_turns_it_back() -> None:
     assert "aborted" in world.told()
 
 
+async def test_a_power_cut_while_guests_stop_ends_the_waiting_for_them() -> None:
+    world = await World(games=(GAME,)).awake()
+    world.hold("stop_guest 101")
+    stop = world.begin(world.guardian.shut_down(HOST, HOME))
+    await world.breathe()
+    world.host.vanish()
+    await world.see()
+    await world.see()
+    with pytest.raises(Refused) as refused:
+        await stop
+    assert refused.value.reason is RefusalReason.SUPERSEDED
+    assert (world.view.state, deeds(world)) == (State.OFF, ["stop_guest 101"])
+
+
 async def test_what_was_stopped_for_a_failed_shutdown_comes_back_with_whoever_wants_it() -> None:
     world = World(games=(GAME,), policy=ROLES)
     world.host.running_guests.add(NAS)

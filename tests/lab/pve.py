@@ -81,7 +81,7 @@ class LabPve(AnsweringPve):
         self.reboot_delay = 0.2
         self.refusal_delay = 0.0
         self.bare_errors = False
-        self.going_down: set[int] = set()
+        self.going_down: dict[int, asyncio.Task[Any] | None] = {}
         self._faults: list[ActiveFault] = []
         self._hung = asyncio.Event()
         self._power_task: asyncio.Task[None] | None = None
@@ -125,6 +125,9 @@ class LabPve(AnsweringPve):
         """Lose power: every connection is torn, every guest is off, nothing is answered."""
         for guest in self.all_guests():
             guest.status = "stopped"
+        for task in tuple(self.going_down.values()):
+            if task is not None and task is not asyncio.current_task():
+                task.cancel()
         if self.runner is not None and self.runner.server is not None:
             for connection in list(self.runner.server.connections):
                 if connection.transport is not None:
@@ -351,11 +354,11 @@ class LabPve(AnsweringPve):
     def _going_down(self, guest: Guest) -> Iterator[None]:
         """Let what runs in a guest end as soon as it is asked, unless it ignores that."""
         if guest.shutdown_secs < _NEVER:
-            self.going_down.add(guest.vmid)
+            self.going_down[guest.vmid] = asyncio.current_task()
         try:
             yield
         finally:
-            self.going_down.discard(guest.vmid)
+            self.going_down.pop(guest.vmid, None)
 
     async def _act_alone(self, command: str) -> None:
         await self.stop_guests()

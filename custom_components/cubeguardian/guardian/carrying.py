@@ -80,8 +80,10 @@ class Carrier:
         host = self.host
         if host.status.state is State.OFF:
             host.missed = frozenset()
+            if host.guests_stopping is not None:
+                host.guests_stopping.cancel()
         due = host.up_since and host.up_since + host.settings.autostart_delay
-        if self.closed or host.descends or not host.missed or not due or now < due:
+        if self.closed or host.guests_stopping or not host.missed or not due or now < due:
             return
         if host.status.state is State.RUNNING and host.status.origin is Origin.LIVE:
             guests, host.missed = host.missed, frozenset()
@@ -155,11 +157,6 @@ class Carrier:
             goes_on=goes_on,
             reconsider=reconsider,
         )
-        self.host.descends = self.host.descends or thing is self.host
-        try:
-            done = await descent.run()
-        finally:
-            self.host.descends = self.host.descends and thing is not self.host
-        if not done:
+        if not await descent.run():
             self.hand_in(thing)
             raise refused

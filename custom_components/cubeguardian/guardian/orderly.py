@@ -65,6 +65,17 @@ class Descent:
             return
         self.host.missed |= {guest.vmid for guest in guests}
         self.reached(Phase.GUESTS)
+        self.host.guests_stopping = stopping = asyncio.create_task(self._stop_all(guests))
+        try:
+            await asyncio.wait({stopping})
+        finally:
+            stopping.cancel()
+            self.host.guests_stopping = None
+        if not stopping.cancelled():
+            stopping.result()
+
+    async def _stop_all(self, guests: Iterable[GuestSighting]) -> None:
+        """Shut guests down, all at once; whoever waits may be called off when their host is off."""
         errors = await asyncio.gather(*(self._stop(guest) for guest in guests))
         if not self.thing.status.forced and (serious := [error for error in errors if error]):
             raise serious[0]

@@ -141,7 +141,7 @@ class Tracked(ABC):
 class TrackedHost(Tracked):
     """The host, with what was last read from its Proxmox (`can_see`: it has a token).
 
-    `missed` are the guests that were stopped for a shutdown, `descends` says that it is under way.
+    `missed` are the guests that were stopped for a shutdown, `guests_stopping` waits for them.
     """
 
     port: HostPort
@@ -150,7 +150,7 @@ class TrackedHost(Tracked):
     read: HostSighting | None = None
     up_since: datetime | None = None
     missed: frozenset[int] = frozenset()
-    descends: bool = False
+    guests_stopping: asyncio.Task[None] | None = None
 
     def see(self, sighting: HostSighting) -> bool:
         """Take a sighting in; an older one than the last says nothing any more."""
