@@ -253,9 +253,11 @@ async def test_every_language_says_the_same_with_the_same_placeholders(
     english, french = texts["en"], texts["fr"]
     assert english.keys() == french.keys()
     for key, text in english.items():
-        assert placeholders(text) == placeholders(french[key]) <= {"minutes"}
-        assert text != french[key]
-        assert max(len(text), len(french[key])) <= 200
+        assert placeholders(text) == placeholders(french[key])
+        if not key.startswith("discord_"):
+            assert placeholders(text) <= {"minutes"}
+            assert text != french[key]
+            assert max(len(text), len(french[key])) <= 200
 
 
 def test_what_is_filled_in_is_not_filled_in_again() -> None:
