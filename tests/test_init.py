@@ -30,6 +30,9 @@ from custom_components.cubeguardian.repairs import async_raise_address_conflict
 from .conftest import Hang, Load, turn
 from .machines import FakeMachines
 from .portraits import state_of
+from .webhooks import add_webhook
+
+pytest_plugins = ("tests.webhook_peer",)
 
 ROBIN = Caller(name="Robin")
 GAME = "01SURVIVAL"
@@ -113,8 +116,13 @@ async def test_a_sleeping_host_has_every_entity_available_and_says_nothing(
 
 
 async def test_every_platform_is_loaded(
-    hass: HomeAssistant, load: Load, entity_registry: er.EntityRegistry
+    hass: HomeAssistant,
+    load: Load,
+    config_entry: MockConfigEntry,
+    entity_registry: er.EntityRegistry,
+    hass_that_settles: None,
 ) -> None:
+    add_webhook(hass, config_entry)
     await load()
     entities = er.async_entries_for_config_entry(entity_registry, "01HOST")
     assert {entity.domain for entity in entities} == set(PLATFORMS)

@@ -19,13 +19,16 @@ from custom_components.cubeguardian.services import ACTIONS
 
 from .conftest import Load
 from .house import INTEGRATION, ROOT
+from .webhooks import WEBHOOK, add_webhook
 
 CATEGORIES = {
     "": None,
     "configuration": EntityCategory.CONFIG,
     "diagnostic": EntityCategory.DIAGNOSTIC,
 }
-OWNERS = {"01HOST": "host", "01SURVIVAL": "game server"}
+OWNERS = {"01HOST": "host", "01SURVIVAL": "game server", WEBHOOK: "webhook"}
+
+pytest_plugins = ("tests.webhook_peer",)
 
 
 def readme() -> str:
@@ -55,8 +58,9 @@ def examples(kind: str) -> list[Any]:
 
 
 async def test_every_entity_is_listed_with_its_category_and_whether_it_is_disabled(
-    hass: HomeAssistant, load: Load, config_entry: MockConfigEntry
+    hass: HomeAssistant, load: Load, config_entry: MockConfigEntry, hass_that_settles: None
 ) -> None:
+    add_webhook(hass, config_entry)
     await load()
     listed = {
         (owner, text.split(" ")[0].rstrip(","), code(key)[0]): category

@@ -12,6 +12,7 @@ from .repairs import async_clear_all, async_raise_storage_damaged
 from .runtime import CubeGuardianConfigEntry
 from .services import async_setup_services
 from .store import GuardianStore
+from .webhook_store import WebhookStore
 from .wiring import async_wire
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
@@ -19,6 +20,7 @@ PLATFORMS = [
     Platform.BINARY_SENSOR,
     Platform.BUTTON,
     Platform.EVENT,
+    Platform.NOTIFY,
     Platform.NUMBER,
     Platform.SELECT,
     Platform.SENSOR,
@@ -53,6 +55,7 @@ async def async_unload_entry(hass: HomeAssistant, entry: CubeGuardianConfigEntry
     """
     entry.runtime_data.guardian.close()
     if unloaded := await hass.config_entries.async_unload_platforms(entry, PLATFORMS):
+        await entry.runtime_data.discord.async_close()
         await entry.runtime_data.decisions.async_save()
     return unloaded
 
@@ -61,6 +64,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: CubeGuardianConfigEntry
     """Forget what was stored for a removed host, and what there was to mend."""
     async_clear_all(hass, entry)
     await GuardianStore(hass, entry.entry_id).async_remove()
+    await WebhookStore(hass, entry.entry_id).async_remove()
 
 
 async def _async_reload(hass: HomeAssistant, entry: CubeGuardianConfigEntry) -> None:

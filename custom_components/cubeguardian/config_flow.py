@@ -32,6 +32,7 @@ from .const import (
     CONF_WAKE_PORT,
     DEFAULT_PORT,
     DOMAIN,
+    SUBENTRY_DISCORD_WEBHOOK,
     SUBENTRY_MINECRAFT_SERVER,
 )
 from .flow_checks import HostChecks, WakeOutcome
@@ -40,6 +41,7 @@ from .flow_input import HostInput, InputRefusedError, broadcast_list, valid_ip, 
 from .flow_questions import HostQuestions
 from .options_flow import CubeGuardianOptionsFlow
 from .subentry_flow import MinecraftServerFlow
+from .webhook_subentry_flow import DiscordWebhookFlow
 
 TOKEN_FIELDS: Final[dict[vol.Marker, Any]] = {
     vol.Optional(CONF_TOKEN_ID): TextSelector(),
@@ -97,7 +99,10 @@ class CubeGuardianConfigFlow(HostQuestions, ConfigFlow, domain=DOMAIN):
         cls, config_entry: ConfigEntry[Any]
     ) -> dict[str, type[ConfigSubentryFlow]]:
         """Return what can be added below a host."""
-        return {SUBENTRY_MINECRAFT_SERVER: MinecraftServerFlow}
+        return {
+            SUBENTRY_MINECRAFT_SERVER: MinecraftServerFlow,
+            SUBENTRY_DISCORD_WEBHOOK: DiscordWebhookFlow,
+        }
 
     @override
     async def async_step_user(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:

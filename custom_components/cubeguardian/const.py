@@ -79,6 +79,11 @@ CONF_MANAGEMENT_SECRET: Final = "secret"
 CONF_MANAGEMENT_TLS: Final = "tls"
 CONF_MANAGEMENT_TRUST: Final = "trust"
 
+SUBENTRY_DISCORD_WEBHOOK: Final = "discord_webhook"
+CONF_GROUPS: Final = "groups"
+CONF_ALERTS: Final = "alerts"
+CONF_LIVE_STATUS: Final = "live_status"
+
 # A node that has just booted answers 401 until its cluster file system is mounted.
 BOOT_WINDOW: Final = timedelta(minutes=3)
 

@@ -1,4 +1,4 @@
-"""The devices of a host and of its game servers."""
+"""The devices of a host, of its game servers and of its webhooks."""
 
 from homeassistant.config_entries import ConfigSubentry
 from homeassistant.const import CONF_HOST, CONF_PORT
@@ -12,10 +12,12 @@ from .runtime import CubeGuardianConfigEntry
 
 @callback
 def async_register_devices(hass: HomeAssistant, entry: CubeGuardianConfigEntry) -> None:
-    """Register the host before its game servers, which point at it."""
+    """Register the host before what points at it."""
     host = _async_register_host(hass, entry)
     for subentry_id in entry.runtime_data.games:
         _async_register_game(hass, entry, entry.subentries[subentry_id], host.id)
+    for subentry_id in entry.runtime_data.discord.webhooks:
+        _async_register_webhook(hass, entry, entry.subentries[subentry_id], host.id)
 
 
 @callback
@@ -54,5 +56,21 @@ def _async_register_game(
         name=subentry.title,
         manufacturer="Mojang",
         model=f"Minecraft {subentry.data[CONF_EDITION].capitalize()} Edition",
+        via_device_id=host_id,
+    )
+
+
+def _async_register_webhook(
+    hass: HomeAssistant, entry: CubeGuardianConfigEntry, subentry: ConfigSubentry, host_id: str
+) -> None:
+    """Register one webhook below the host that it tells of."""
+    dr.async_get(hass).async_get_or_create(
+        config_entry_id=entry.entry_id,
+        config_subentry_id=subentry.subentry_id,
+        identifiers={(DOMAIN, subentry.subentry_id)},
+        entry_type=dr.DeviceEntryType.SERVICE,
+        name=subentry.title,
+        manufacturer="Discord",
+        model="Webhook",
         via_device_id=host_id,
     )

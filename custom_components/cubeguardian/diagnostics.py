@@ -4,13 +4,16 @@ from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from homeassistant.components.diagnostics import REDACTED, async_redact_data
-from homeassistant.const import CONF_ADDRESS, CONF_HOST
+from homeassistant.const import CONF_ADDRESS, CONF_HOST, CONF_LANGUAGE
 from homeassistant.core import HomeAssistant
 
 from .const import (
+    CONF_ALERTS,
     CONF_BROADCAST,
     CONF_FORBIDDING,
+    CONF_GROUPS,
     CONF_INTERFACE,
+    CONF_LIVE_STATUS,
     CONF_MAC,
     CONF_MANAGEMENT_SECRET,
     CONF_NODE,
@@ -24,6 +27,7 @@ from .const import (
     CONF_TOKEN_SECRET,
     CONF_WANTING,
 )
+from .discord_link import WebhookLink
 from .guardian import HOST, HoldUp, JournalEntry, Lease, ThingView
 from .observed import GameData, HostData
 from .runtime import CubeGuardianConfigEntry
@@ -105,6 +109,10 @@ async def async_get_config_entry_diagnostics(
             }
             for game_id, game in runtime.games.items()
         },
+        "webhooks": [
+            _webhook(entry.subentries[subentry_id].data, link)
+            for subentry_id, link in runtime.discord.webhooks.items()
+        ],
         "journal": [_journalled(one, numbers) for one in snapshot.journal[-JOURNAL_ENTRIES:]],
     }
 
@@ -206,6 +214,17 @@ def _game_seen(data: GameData) -> dict[str, Any]:
         "players_max": status and status.players_max,
         "players_named": status and len(status.players),
         "latency_ms": status and status.latency_ms,
+    }
+
+
+def _webhook(data: Mapping[str, Any], link: WebhookLink) -> dict[str, Any]:
+    """Return what a webhook is told of and how it does, without where it leads."""
+    shown = (CONF_GROUPS, CONF_ALERTS, CONF_LIVE_STATUS, CONF_LANGUAGE)
+    return {
+        **{key: data[key] for key in shown},
+        "condition": link.notifier.condition.value,
+        "waiting": link.notifier.waiting,
+        "dropped": link.notifier.dropped,
     }
 
 

@@ -8,9 +8,9 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .coordinator import GuardianCoordinator, MinecraftCoordinator
 from .entity import CubeGuardianEntity
-from .guardian import Event, EventKind, Presence, ThingView
+from .guardian import Event, EventKind
 from .helpers import title_of
-from .observed import GameData
+from .roster import Roster
 from .runtime import CubeGuardianConfigEntry
 from .sensor_tables import told
 
@@ -18,8 +18,6 @@ PARALLEL_UPDATES = 0
 
 JOINED: Final = "joined"
 LEFT: Final = "left"
-# What a server shows for a player who does not want to be listed.
-ANONYMOUS: Final = "Anonymous Player"
 # What happens to a game server while nobody asked anything of it is told by its host.
 OF_GAMES: Final = frozenset(
     {
@@ -73,52 +71,30 @@ class ActivityEvent(CubeGuardianEntity[GuardianCoordinator], EventEntity):
 
 
 class PlayersEvent(CubeGuardianEntity[MinecraftCoordinator], EventEntity):
-    """Tell who joined and who left, from complete lists of names only.
-
-    `_known` is None until the first list has been seen: it only takes bearings.
-    """
+    """Tell who joined and who left."""
 
     _unrecorded_attributes = frozenset({"names"})
-    _known: frozenset[str] | None = None
+    _roster: Roster
 
     @override
     async def async_added_to_hass(self) -> None:
         """Take bearings from what was already seen."""
         await super().async_added_to_hass()
-        self._known = _present(self.coordinator.data, self.view)
+        self._roster = Roster(self.coordinator.data, self.view)
 
     @callback
     @override
     def _handle_coordinator_update(self) -> None:
         """Compare who is there with who was."""
-        present = _present(self.coordinator.data, self.view)
-        if present is None:
-            return
-        before, self._known = self._known, present
-        if before is None:
-            return
-        self._tell(LEFT, before - present)
-        self._tell(JOINED, present - before)
+        left, joined = self._roster.changes(self.coordinator.data, self.view)
+        self._tell(LEFT, left)
+        self._tell(JOINED, joined)
 
     def _tell(self, what: str, names: frozenset[str]) -> None:
         """Show one event for all who came, or went, between two samples."""
         if names:
             self._trigger_event(what, {"names": sorted(names)})
             self.async_write_ha_state()
-
-
-def _present(data: GameData, view: ThingView) -> frozenset[str] | None:
-    """Return who is there; None where the names are not all known.
-
-    A closed port or a server that is off has nobody on it, one that is merely silent may have.
-    """
-    if data.status is not None:
-        names = frozenset(data.status.players) - {ANONYMOUS}
-        return names if len(names) == data.status.players_online else None
-    gone = view.presence is Presence.DOWN or (
-        view.presence is Presence.STARTING and data.port_open is False
-    )
-    return frozenset() if gone else None
 
 
 def _attributes(event: Event) -> dict[str, Any]:

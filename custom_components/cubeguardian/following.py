@@ -56,6 +56,7 @@ def async_follow(hass: HomeAssistant, entry: CubeGuardianConfigEntry) -> None:
     entry.async_on_unload(runtime.decisions.async_add_listener(decided))
     for listener in (mender.async_happened, Announcer(hass, entry).async_happened):
         entry.async_on_unload(runtime.decisions.async_listen_events(listener))
+    runtime.discord.async_start()
     runtime.decisions.async_start()
     async_follow_wishes(hass, entry)
     runtime.host.async_refresh_soon()

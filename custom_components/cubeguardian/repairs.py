@@ -24,6 +24,7 @@ from .flow_steps import HostSteps
 from .guest_form import guest_fields, guests_error, tidy_guests
 from .guest_roles import LISTS, named
 from .server_manager import BackupJob, Guest, MissingRight
+from .webhook_repair import WEBHOOK_GONE, WebhookRepairFlow, async_clear_removed
 
 CERTIFICATE_CHANGED: Final = "certificate_changed"
 MISSING_RIGHTS: Final = "missing_rights"
@@ -159,6 +160,7 @@ def async_clear_all(hass: HomeAssistant, entry: ConfigEntry[Any]) -> None:
     """Take all repairs of a host back, as when it is removed."""
     for kind in KINDS:
         async_clear(hass, entry, kind)
+    async_clear_removed(hass, entry, all_of_them=True)
 
 
 def _issue_id(entry: ConfigEntry[Any], kind: str) -> str:
@@ -304,4 +306,6 @@ async def async_create_fix_flow(
         return ConfirmRepairFlow()
     if kind in ABOUT_ROLES:
         return GuestRolesFlow(entry, shown)
+    if kind == WEBHOOK_GONE:
+        return WebhookRepairFlow(entry, shown)
     return HostRepairFlow(entry, kind, shown)

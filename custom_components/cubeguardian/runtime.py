@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from homeassistant.config_entries import ConfigEntry
 
 from .coordinator import GuardianCoordinator, HostCoordinator, MinecraftCoordinator
+from .discord_link import DiscordLink
 from .guardian import Guardian
 from .savings import SavingsMeter
 from .server_manager import GameManagement, ServerManager
@@ -29,6 +30,7 @@ class RuntimeData:
     texts: Mapping[str, Mapping[str, str]]
     decisions: GuardianCoordinator
     savings: SavingsMeter
+    discord: DiscordLink
 
 
 type CubeGuardianConfigEntry = ConfigEntry[RuntimeData]

@@ -69,6 +69,7 @@ from .const import (
     SUBENTRY_MINECRAFT_SERVER,
 )
 from .coordinator import GuardianCoordinator, HostCoordinator, MinecraftCoordinator
+from .discord_link import async_link
 from .guardian import Guardian, LeaseTimes, Mode, Policy, Settings
 from .guest_roles import chosen_roles
 from .ports import GameBinding, HostBinding
@@ -123,6 +124,7 @@ async def async_wire(hass: HomeAssistant, entry: CubeGuardianConfigEntry) -> Run
         stored=await store.async_load(),
         can_see=manager.proxmox is not None,
     )
+    texts = await async_load_texts(hass)
     return RuntimeData(
         manager=manager,
         store=store,
@@ -130,9 +132,10 @@ async def async_wire(hass: HomeAssistant, entry: CubeGuardianConfigEntry) -> Run
         host=host,
         games=games,
         managements=managements,
-        texts=await async_load_texts(hass),
+        texts=texts,
         decisions=GuardianCoordinator(hass, entry, guardian, store),
         savings=_savings_meter(hass, entry, store.savings),
+        discord=await async_link(hass, entry, texts),
     )
 
 
