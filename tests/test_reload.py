@@ -240,7 +240,9 @@ async def test_what_is_changed_while_it_is_being_set_up_counts_all_the_same(
 
     patched = "custom_components.cubeguardian.async_wire"
     monkeypatch.setattr(patched, wire_while_somebody_saves_options)
-    await load()
+    config_entry.add_to_hass(hass)
+    # The reload may have begun before this answers.
+    await hass.config_entries.async_setup(config_entry.entry_id)
     await hass.async_block_till_done()
     assert read == [True, False]
     assert config_entry.state is ConfigEntryState.LOADED
