@@ -1,5 +1,6 @@
 """Reloading the entry loses nothing, whatever the guardian is in the middle of."""
 
+import asyncio
 from pathlib import Path
 import time
 
@@ -23,7 +24,7 @@ _KEPT = ("state", "cause", "since", "by", "then", "deadline", "retry_at", "resen
 async def _reload(scene: Scene, state: str) -> float:
     """Reload in this state; see that all of it was kept, and return when the reload began."""
     await scene.shows("host.state", state)
-    before = _kept(scene)
+    before = await _written(scene, state)
     begun = time.time()
     await scene.reload()
     await scene.client.until(lambda: scene.course("host.state", since=begun) == [state], 10)
@@ -31,6 +32,14 @@ async def _reload(scene: Scene, state: str) -> float:
     assert _kept(scene) == before
     assert before["state"] == state
     return begun
+
+
+async def _written(scene: Scene, state: str) -> Document:
+    """Wait until what is shown is on the disk as well: it is written beside everything else."""
+    async with asyncio.timeout(5):
+        while (kept := _kept(scene))["state"] != state:
+            await asyncio.sleep(0.05)
+    return kept
 
 
 def _kept(scene: Scene) -> Document:
