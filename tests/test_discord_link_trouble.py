@@ -9,10 +9,9 @@ from typing import Any
 from unittest.mock import patch
 
 from freezegun.api import FrozenDateTimeFactory
-from homeassistant.config_entries import ConfigEntryState, ConfigSubentryDataWithId
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
-from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
@@ -23,7 +22,7 @@ from custom_components.cubeguardian.discord_bridge.notifier import (
     Pace,
     WebhookNotifier,
 )
-from custom_components.cubeguardian.guardian import HOST, Caller, Event, Refused
+from custom_components.cubeguardian.guardian import HOST, Caller
 
 from .conftest import Load, PassTime
 from .discord_bridge.discord_peer import (
@@ -35,7 +34,8 @@ from .discord_bridge.discord_peer import (
     resets,
     says,
 )
-from .machines import SURVIVAL, FakeMachines
+from .evenings import play_evening, twin
+from .machines import FakeMachines
 from .webhooks import (
     KEY,
     WEBHOOK,
@@ -179,45 +179,6 @@ async def test_a_sender_that_fails_begins_anew_and_shows_no_traceback(
     assert TOKEN not in caplog.text
 
 
-type Steps = list[tuple[timedelta, str, str]]
-
-
-async def _evening(
-    hass: HomeAssistant, entry: MockConfigEntry, machines: FakeMachines, pass_time: PassTime
-) -> Steps:
-    """Play an evening in seconds of the frozen clock; return what happened when."""
-    began = dt_util.utcnow()
-    steps: Steps = []
-    machines.host_down()
-    machines.calls.clear()
-    assert await hass.config_entries.async_setup(entry.entry_id)
-    await pass_time(60, 1)
-    brain = guardian(entry)
-
-    def happened(event: Event) -> None:
-        steps.append((dt_util.utcnow() - began, event.kind.value, event.target))
-
-    entry.runtime_data.decisions.async_listen_events(happened)
-    await brain.wake(GAME, ROBIN)
-    await pass_time(40, 1)
-    machines.everything_up()
-    machines.game_up(SURVIVAL, "Steve")
-    await pass_time(60, 1)
-    with pytest.raises(Refused):
-        machines.backup_runs()
-        await brain.shut_down(HOST, ROBIN)
-    machines.tasks = ()
-    machines.game_up(SURVIVAL)
-    await pass_time(60, 1)
-    await brain.shut_down(HOST, ROBIN, timedelta(minutes=2))
-    await pass_time(130, 1)
-    machines.host_down()
-    await pass_time(120, 1)
-    steps.extend((timedelta(), call, "") for call in machines.calls)
-    assert await hass.config_entries.async_remove(entry.entry_id)
-    return steps
-
-
 async def test_the_guardian_steps_at_the_same_instants_with_discord_in_a_black_hole(
     hass: HomeAssistant,
     machines: FakeMachines,
@@ -226,36 +187,15 @@ async def test_the_guardian_steps_at_the_same_instants_with_discord_in_a_black_h
     freezer: FrozenDateTimeFactory,
     pass_time: PassTime,
 ) -> None:
-    twin = _twin(config_entry)
+    other = twin(config_entry)
     config_entry.add_to_hass(hass)
-    without = await _evening(hass, config_entry, machines, pass_time)
+    without = await play_evening(hass, config_entry, machines, pass_time)
 
     peer.answers.extend([hangs] * 100)
-    add_webhook(hass, twin, live_status=True)
-    assert await _evening(hass, twin, machines, pass_time) == without
+    add_webhook(hass, other, live_status=True)
+    assert await play_evening(hass, other, machines, pass_time) == without
     assert {kind for _, kind, _ in without} >= {"wake_sent", "woken", "refused", "asleep", "wake"}
     assert peer.received
-
-
-def _twin(entry: MockConfigEntry) -> MockConfigEntry:
-    """Return another entry of the same host."""
-    games = [
-        ConfigSubentryDataWithId(
-            subentry_id=one.subentry_id,
-            subentry_type=one.subentry_type,
-            title=one.title,
-            unique_id=None,
-            data=dict(one.data),
-        )
-        for one in entry.subentries.values()
-    ]
-    return MockConfigEntry(
-        domain=DOMAIN,
-        title=entry.title,
-        unique_id=entry.unique_id,
-        data=dict(entry.data),
-        subentries_data=games,
-    )
 
 
 async def test_nothing_is_left_of_a_webhook_after_a_reload_and_an_unload(

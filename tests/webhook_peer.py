@@ -11,6 +11,7 @@ import pytest
 import pytest_socket
 
 from custom_components.cubeguardian import discord_link, webhook_checks
+from custom_components.cubeguardian.bot_link import BOT_TASK
 from custom_components.cubeguardian.discord_bridge.webhook_url import WebhookUrl, parse_webhook_url
 
 from .discord_bridge.discord_peer import DiscordPeer
@@ -19,7 +20,7 @@ from .webhooks import FAST, WEBHOOK_TASK, until
 
 @pytest.fixture
 def hass_that_settles(hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Do not wait for what runs on for as long as its host is loaded: the tasks of webhooks."""
+    """Do not wait for what runs on for as long as it is set up: webhooks, and the bot."""
     block = hass.async_block_till_done
 
     async def settle(wait_background_tasks: bool = False) -> None:
@@ -36,7 +37,8 @@ def _under_way(hass: HomeAssistant) -> set[asyncio.Future[Any]]:
     return {
         one
         for one in hass._background_tasks
-        if not (isinstance(one, asyncio.Task) and one.get_name().startswith(WEBHOOK_TASK))
+        if not isinstance(one, asyncio.Task)
+        or not one.get_name().startswith((WEBHOOK_TASK, BOT_TASK))
     }
 
 

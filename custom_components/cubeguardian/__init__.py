@@ -5,6 +5,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.typing import ConfigType
 
+from .bot_link import async_get_bot
 from .const import DOMAIN
 from .devices import async_register_devices
 from .following import async_follow
@@ -54,6 +55,7 @@ async def async_unload_entry(hass: HomeAssistant, entry: CubeGuardianConfigEntry
     It is closed first: what it sees while things are taken apart must not move it any more.
     """
     entry.runtime_data.guardian.close()
+    async_get_bot(hass).async_detach(entry)
     if unloaded := await hass.config_entries.async_unload_platforms(entry, PLATFORMS):
         await entry.runtime_data.discord.async_close()
         await entry.runtime_data.decisions.async_save()
@@ -63,6 +65,7 @@ async def async_unload_entry(hass: HomeAssistant, entry: CubeGuardianConfigEntry
 async def async_remove_entry(hass: HomeAssistant, entry: CubeGuardianConfigEntry) -> None:
     """Forget what was stored for a removed host, and what there was to mend."""
     async_clear_all(hass, entry)
+    async_get_bot(hass).async_forget(entry.entry_id)
     await GuardianStore(hass, entry.entry_id).async_remove()
     await WebhookStore(hass, entry.entry_id).async_remove()
 

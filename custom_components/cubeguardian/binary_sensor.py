@@ -13,6 +13,7 @@ from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
+from .bot_entity import BotEntity, bot_of
 from .const import CONF_PUBLIC_ADDRESS
 from .coordinator import GuardianCoordinator, HostCoordinator
 from .entity import CubeGuardianEntity, reads_api
@@ -63,6 +64,12 @@ PROXMOX_API: Final = BinarySensorEntityDescription(
     entity_category=EntityCategory.DIAGNOSTIC,
 )
 
+CONNECTED: Final = BinarySensorEntityDescription(
+    key="connected",
+    translation_key="connected",
+    device_class=BinarySensorDeviceClass.CONNECTIVITY,
+    entity_category=EntityCategory.DIAGNOSTIC,
+)
 DEMAND: Final = BinarySensorEntityDescription(key="demand", translation_key="demand")
 
 
@@ -84,6 +91,10 @@ async def async_setup_entry(
         async_add_entities(
             [GamePresenceSensor(runtime.decisions, entry, ONLINE, game_id)],
             config_subentry_id=game_id,
+        )
+    for subentry in bot_of(hass, entry):
+        async_add_entities(
+            [BotConnected(hass, subentry, CONNECTED)], config_subentry_id=subentry.subentry_id
         )
 
 
@@ -162,3 +173,13 @@ class DemandSensor(CubeGuardianEntity[GuardianCoordinator], BinarySensorEntity):
             "declined": lease.declined,
             "unknown": lease.unknown,
         }
+
+
+class BotConnected(BotEntity, BinarySensorEntity):
+    """Show whether the bot can talk to Discord."""
+
+    @property
+    @override
+    def is_on(self) -> bool:
+        """Return what the bot last told."""
+        return self.bot.connected

@@ -21,6 +21,7 @@ from homeassistant.helpers.selector import TextSelector
 from homeassistant.helpers.service_info.dhcp import DhcpServiceInfo
 import voluptuous as vol
 
+from .bot_subentry_flow import DiscordBotFlow
 from .const import (
     CONF_BROADCAST,
     CONF_MAC,
@@ -32,6 +33,7 @@ from .const import (
     CONF_WAKE_PORT,
     DEFAULT_PORT,
     DOMAIN,
+    SUBENTRY_DISCORD_BOT,
     SUBENTRY_DISCORD_WEBHOOK,
     SUBENTRY_MINECRAFT_SERVER,
 )
@@ -102,6 +104,7 @@ class CubeGuardianConfigFlow(HostQuestions, ConfigFlow, domain=DOMAIN):
         return {
             SUBENTRY_MINECRAFT_SERVER: MinecraftServerFlow,
             SUBENTRY_DISCORD_WEBHOOK: DiscordWebhookFlow,
+            SUBENTRY_DISCORD_BOT: DiscordBotFlow,
         }
 
     @override

@@ -84,6 +84,19 @@ CONF_GROUPS: Final = "groups"
 CONF_ALERTS: Final = "alerts"
 CONF_LIVE_STATUS: Final = "live_status"
 
+SUBENTRY_DISCORD_BOT: Final = "discord_bot"
+CONF_APPLICATION: Final = "application"
+CONF_GUILD: Final = "guild"
+CONF_CHANNEL: Final = "channel"
+CONF_PANEL_CHANNEL: Final = "panel_channel"
+CONF_VOICE_CHANNELS: Final = "voice_channels"
+CONF_VOICE_TARGETS: Final = "voice_targets"
+CONF_PLAYER_ROLES: Final = "player_roles"
+CONF_ADMIN_ROLES: Final = "admin_roles"
+CONF_ADMINS: Final = "admins"
+CONF_SHOW_NAMES: Final = "show_names"
+CONF_RELAY: Final = "relay"
+
 # A node that has just booted answers 401 until its cluster file system is mounted.
 BOOT_WINDOW: Final = timedelta(minutes=3)
 

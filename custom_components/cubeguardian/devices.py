@@ -1,4 +1,4 @@
-"""The devices of a host, of its game servers and of its webhooks."""
+"""The devices of a host, of its game servers and of what tells Discord of it."""
 
 from homeassistant.config_entries import ConfigSubentry
 from homeassistant.const import CONF_HOST, CONF_PORT
@@ -6,7 +6,7 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr
 from yarl import URL
 
-from .const import CONF_EDITION, CONF_MAC, DOMAIN
+from .const import CONF_APPLICATION, CONF_EDITION, CONF_MAC, DOMAIN, SUBENTRY_DISCORD_BOT
 from .runtime import CubeGuardianConfigEntry
 
 
@@ -18,6 +18,8 @@ def async_register_devices(hass: HomeAssistant, entry: CubeGuardianConfigEntry) 
         _async_register_game(hass, entry, entry.subentries[subentry_id], host.id)
     for subentry_id in entry.runtime_data.discord.webhooks:
         _async_register_webhook(hass, entry, entry.subentries[subentry_id], host.id)
+    for bot in entry.get_subentries_of_type(SUBENTRY_DISCORD_BOT):
+        _async_register_bot(hass, entry, bot)
 
 
 @callback
@@ -73,4 +75,21 @@ def _async_register_webhook(
         manufacturer="Discord",
         model="Webhook",
         via_device_id=host_id,
+    )
+
+
+def _async_register_bot(
+    hass: HomeAssistant, entry: CubeGuardianConfigEntry, subentry: ConfigSubentry
+) -> None:
+    """Register the bot, which is below no host: it serves all of them."""
+    application = subentry.data.get(CONF_APPLICATION, "")
+    dr.async_get(hass).async_get_or_create(
+        config_entry_id=entry.entry_id,
+        config_subentry_id=subentry.subentry_id,
+        identifiers={(DOMAIN, subentry.subentry_id)},
+        entry_type=dr.DeviceEntryType.SERVICE,
+        name=subentry.title,
+        manufacturer="Discord",
+        model="Bot",
+        configuration_url=f"https://discord.com/developers/applications/{application}",
     )

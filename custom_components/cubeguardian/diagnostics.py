@@ -7,6 +7,7 @@ from homeassistant.components.diagnostics import REDACTED, async_redact_data
 from homeassistant.const import CONF_ADDRESS, CONF_HOST, CONF_LANGUAGE
 from homeassistant.core import HomeAssistant
 
+from .bot_diagnostics import async_describe_bot
 from .const import (
     CONF_ALERTS,
     CONF_BROADCAST,
@@ -113,6 +114,7 @@ async def async_get_config_entry_diagnostics(
             _webhook(entry.subentries[subentry_id].data, link)
             for subentry_id, link in runtime.discord.webhooks.items()
         ],
+        "bot": async_describe_bot(hass, entry),
         "journal": [_journalled(one, numbers) for one in snapshot.journal[-JOURNAL_ENTRIES:]],
     }
 

@@ -1,26 +1,23 @@
 """Tie a host to Discord: what happens goes out by its webhooks, and nobody waits for them."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial, wraps
+from functools import partial
 import logging
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from homeassistant.config_entries import ConfigSubentry
 from homeassistant.const import CONF_LANGUAGE, CONF_URL
 from homeassistant.core import HassJob, HomeAssistant, callback
-from homeassistant.util import dt as dt_util
 
 from .const import CONF_ALERTS, CONF_GROUPS, CONF_LIVE_STATUS, SUBENTRY_DISCORD_WEBHOOK
 from .discord_bridge.message import Message
 from .discord_bridge.notifier import Condition, Pace, WebhookNotifier
 from .discord_bridge.render import dropped_note, event_message, status_message
-from .discord_bridge.view import BoardView, EventView, Group, Happening
+from .discord_bridge.view import BoardView, EventView, Group
 from .discord_bridge.webhook_url import BadWebhookUrlError, parse_webhook_url
-from .discord_view import Named, board_view, event_view, mode_view, players_view
-from .guardian import Event
-from .roster import Roster
+from .discord_feed import HostFeed
 from .webhook_repair import (
     async_clear_removed,
     async_clear_webhook_gone,
@@ -55,19 +52,6 @@ class Wishes:
             alerts=data[CONF_ALERTS],
             live_status=data[CONF_LIVE_STATUS],
         )
-
-
-def harmless[**P](listener: Callable[P, None]) -> Callable[P, None]:
-    """Keep what goes wrong with Discord away from whoever called the listener."""
-
-    @wraps(listener)
-    def listen(*args: P.args, **kwargs: P.kwargs) -> None:
-        try:
-            listener(*args, **kwargs)
-        except Exception:
-            _LOGGER.exception("Discord could not be told")
-
-    return listen
 
 
 class WebhookLink:
@@ -130,8 +114,6 @@ class DiscordLink:
         self._texts = texts
         self._store = store
         self._tasks: list[asyncio.Task[None]] = []
-        self._rosters: dict[str, Roster] = {}
-        self._board: BoardView | None = None
         self.webhooks: dict[str, WebhookLink] = {}
         for subentry in entry.get_subentries_of_type(SUBENTRY_DISCORD_WEBHOOK):
             if link := self._link(subentry, kept.get(subentry.subentry_id)):
@@ -173,36 +155,19 @@ class DiscordLink:
         )
 
     @callback
-    def async_start(self) -> None:
+    def async_start(self, feed: HostFeed) -> None:
         """Send from now on what happens, until the entry is unloaded."""
         async_clear_removed(self._hass, self._entry)
         if not self.webhooks:
             return
-        runtime = self._entry.runtime_data
-        self._rosters = {
-            key: Roster(game.data, runtime.decisions.data.games[key])
-            for key, game in runtime.games.items()
-        }
-        self._mode = runtime.decisions.data.mode
-        self._named = Named.of_entry(self._entry, runtime.games)
         for subentry_id, link in self.webhooks.items():
             self._tasks.append(
                 self._entry.async_create_background_task(
                     self._hass, self._async_run(link), f"cubeguardian webhook {subentry_id}"
                 )
             )
-        for stop in (
-            runtime.decisions.async_listen_events(self._happened),
-            runtime.decisions.async_add_listener(self._decided),
-            runtime.host.async_add_listener(self._show),
-            *(
-                game.async_add_listener(partial(self._game_seen, key))
-                for key, game in runtime.games.items()
-            ),
-            self._hass.async_add_shutdown_job(HassJob(self.async_close)),
-        ):
-            self._entry.async_on_unload(stop)
-        self._show()
+        self._entry.async_on_unload(self._hass.async_add_shutdown_job(HassJob(self.async_close)))
+        feed.async_add(self)
 
     async def async_close(self) -> None:
         """Let what is under way come to its end, but not for long; keep what is owed."""
@@ -232,50 +197,18 @@ class DiscordLink:
         """Store what must outlive a restart."""
         await self._store.async_save({key: link.kept() for key, link in self.webhooks.items()})
 
-    @callback
-    @harmless
-    def _happened(self, event: Event) -> None:
-        """Tell an event of the guardian."""
-        snapshot = self._entry.runtime_data.guardian.snapshot
-        self._tell(event_view(self._named, snapshot, event, dt_util.utcnow()))
+    @property
+    def is_listening(self) -> bool:
+        """Say whether there is any webhook."""
+        return bool(self.webhooks)
 
-    @callback
-    @harmless
-    def _decided(self) -> None:
-        """Tell a change of the mode, which is no event of the guardian."""
-        snapshot = self._entry.runtime_data.decisions.data
-        before, self._mode = self._mode, snapshot.mode
-        if before is not snapshot.mode:
-            self._tell(mode_view(self._named, snapshot, dt_util.utcnow()))
-        self._show()
-
-    @callback
-    @harmless
-    def _game_seen(self, key: str) -> None:
-        """Tell who joined and who left."""
-        runtime, now = self._entry.runtime_data, dt_util.utcnow()
-        view = runtime.decisions.data.games[key]
-        left, joined = self._rosters[key].changes(runtime.games[key].data, view)
-        for kind, names in ((Happening.LEFT, left), (Happening.JOINED, joined)):
-            if names:
-                self._tell(players_view(self._named, key, kind, names, now))
-        self._show()
-
-    def _tell(self, view: EventView) -> None:
+    def tell(self, view: EventView) -> None:
         """Tell every webhook that wants to know."""
         for link in self.webhooks.values():
             link.tell(view)
 
-    @callback
-    @harmless
-    def _show(self) -> None:
-        """Show how things stand, if that has changed."""
-        runtime = self._entry.runtime_data
-        games = {key: game.data for key, game in runtime.games.items()}
-        board = board_view(self._named, runtime.decisions.data, games, dt_util.utcnow())
-        if board == self._board:
-            return
-        self._board = board
+    def show(self, board: BoardView) -> None:
+        """Show every webhook that wants to know how things stand."""
         for link in self.webhooks.values():
             link.show(board)
 

@@ -6,7 +6,11 @@ from homeassistant.components.event import EventEntity, EventEntityDescription
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
+from .bot_entity import BotEntity, bot_of
+from .const import CONF_RELAY
 from .coordinator import GuardianCoordinator, MinecraftCoordinator
+from .discord_bridge.access import Rank
+from .discord_bridge.bridge_port import ChannelMessage
 from .entity import CubeGuardianEntity
 from .guardian import Event, EventKind
 from .helpers import title_of
@@ -18,6 +22,8 @@ PARALLEL_UPDATES = 0
 
 JOINED: Final = "joined"
 LEFT: Final = "left"
+RECEIVED: Final = "received"
+RANKS: Final = {Rank.NOBODY: "nobody", Rank.PLAYER: "player", Rank.ADMIN: "admin"}
 # What happens to a game server while nobody asked anything of it is told by its host.
 OF_GAMES: Final = frozenset(
     {
@@ -30,6 +36,9 @@ OF_GAMES: Final = frozenset(
 
 ACTIVITY: Final = EventEntityDescription(
     key="activity", translation_key="activity", event_types=[kind.value for kind in EventKind]
+)
+MESSAGE: Final = EventEntityDescription(
+    key="message", translation_key="message", event_types=[RECEIVED]
 )
 PLAYERS: Final = EventEntityDescription(
     key="players", translation_key="players", event_types=[JOINED, LEFT]
@@ -48,6 +57,11 @@ async def async_setup_entry(
         async_add_entities(
             [PlayersEvent(game, entry, PLAYERS, game_id)], config_subentry_id=game_id
         )
+    for subentry in bot_of(hass, entry):
+        if subentry.data.get(CONF_RELAY):
+            async_add_entities(
+                [MessageEvent(hass, subentry, MESSAGE)], config_subentry_id=subentry.subentry_id
+            )
 
 
 class ActivityEvent(CubeGuardianEntity[GuardianCoordinator], EventEntity):
@@ -95,6 +109,30 @@ class PlayersEvent(CubeGuardianEntity[MinecraftCoordinator], EventEntity):
         if names:
             self._trigger_event(what, {"names": sorted(names)})
             self.async_write_ha_state()
+
+
+class MessageEvent(BotEntity, EventEntity):
+    """Pass on what people write in the channel of the bot."""
+
+    _unrecorded_attributes = frozenset({"name", "text", "user"})
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Read along."""
+        await super().async_added_to_hass()
+        self.async_on_remove(self.bot.async_read(self._heard))
+
+    @callback
+    def _heard(self, message: ChannelMessage) -> None:
+        """Show one message."""
+        attributes = {
+            "name": message.name,
+            "text": message.text,
+            "user": str(message.user_id),
+            "may": RANKS[message.rank],
+        }
+        self._trigger_event(RECEIVED, attributes)
+        self.async_write_ha_state()
 
 
 def _attributes(event: Event) -> dict[str, Any]:

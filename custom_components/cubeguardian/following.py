@@ -3,7 +3,9 @@
 from homeassistant.core import HomeAssistant, callback
 
 from .announcing import Announcer
+from .bot_link import async_get_bot
 from .devices import async_update_version
+from .discord_feed import HostFeed
 from .mending import Mender
 from .own_guest import OwnGuestFinder
 from .ports import game_sighting, host_sighting
@@ -56,9 +58,12 @@ def async_follow(hass: HomeAssistant, entry: CubeGuardianConfigEntry) -> None:
     entry.async_on_unload(runtime.decisions.async_add_listener(decided))
     for listener in (mender.async_happened, Announcer(hass, entry).async_happened):
         entry.async_on_unload(runtime.decisions.async_listen_events(listener))
-    runtime.discord.async_start()
+    feed = HostFeed(hass, entry)
+    feed.async_start()
+    runtime.discord.async_start(feed)
     runtime.decisions.async_start()
     async_follow_wishes(hass, entry)
+    async_get_bot(hass).async_attach(entry, feed)
     runtime.host.async_refresh_soon()
 
 

@@ -12,7 +12,9 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.device_registry import DeviceInfo
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
+from .bot_entity import BotEntity, bot_of
 from .const import DOMAIN
+from .discord_bridge.message import Message
 from .discord_link import WebhookLink
 from .discord_view import notice
 from .helpers import invalid
@@ -32,6 +34,10 @@ async def async_setup_entry(
     """Add the channel of each webhook."""
     for subentry_id, link in entry.runtime_data.discord.webhooks.items():
         async_add_entities([WebhookChannel(subentry_id, link)], config_subentry_id=subentry_id)
+    for subentry in bot_of(hass, entry):
+        async_add_entities(
+            [BotChannel(hass, subentry, CHANNEL)], config_subentry_id=subentry.subentry_id
+        )
 
 
 class WebhookChannel(NotifyEntity):
@@ -50,8 +56,25 @@ class WebhookChannel(NotifyEntity):
     @override
     async def async_send_message(self, message: str, title: str | None = None) -> None:
         """Have it sent; whoever asks does not wait for Discord."""
-        said = notice(message, title)
-        if not said.content:
-            raise invalid("message_empty")
-        if not self._link.send(said):
+        if not self._link.send(_notice(message, title)):
             raise HomeAssistantError(translation_domain=DOMAIN, translation_key="webhook_gone")
+
+
+class BotChannel(BotEntity, NotifyEntity):
+    """The channel that the bot tells what happens."""
+
+    _attr_supported_features = NotifyEntityFeature.TITLE
+
+    @override
+    async def async_send_message(self, message: str, title: str | None = None) -> None:
+        """Have it sent; whoever asks does not wait for Discord."""
+        if not self.bot.async_say(_notice(message, title).content):
+            raise HomeAssistantError(translation_domain=DOMAIN, translation_key="bot_silent")
+
+
+def _notice(message: str, title: str | None) -> Message:
+    """Return what is sent; ServiceValidationError where nothing is left to be."""
+    said = notice(message, title)
+    if not said.content:
+        raise invalid("message_empty")
+    return said

@@ -18,6 +18,8 @@ from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.selector import SelectOptionDict
 import voluptuous as vol
 
+from .bot_link import async_get_bot
+from .bot_repair import BOT_KINDS, BotRepairFlow
 from .const import CONF_GUESTS, CONF_GUESTS_KEEP_AWAKE, CONF_MAC, CONF_TOKEN_SECRET, DOMAIN
 from .flow_checks import HostChecks, colon_hex
 from .flow_steps import HostSteps
@@ -306,6 +308,8 @@ async def async_create_fix_flow(
         return ConfirmRepairFlow()
     if kind in ABOUT_ROLES:
         return GuestRolesFlow(entry, shown)
+    if kind in BOT_KINDS:
+        return BotRepairFlow(async_get_bot(hass).async_restart, kind)
     if kind == WEBHOOK_GONE:
         return WebhookRepairFlow(entry, shown)
     return HostRepairFlow(entry, kind, shown)

@@ -14,7 +14,10 @@ from typing import Any, Final
 from homeassistant.util import dt as dt_util
 
 from .guardian import HOST, EventKind, JournalEntry, Presence, ThingView
+from .runtime import CubeGuardianConfigEntry
 from .savings import Savings
+
+DEFAULT_DAYS: Final = 7
 
 
 class Outcome(StrEnum):
@@ -109,6 +112,20 @@ class Report:
 def _every(counts: Counter[str]) -> dict[str, int]:
     """Give every count, those of what never happened as well."""
     return {outcome.value: counts[outcome] for outcome in Outcome}
+
+
+def report_of(entry: CubeGuardianConfigEntry, days: int) -> Report:
+    """Add up the last `days` of a loaded host."""
+    runtime = entry.runtime_data
+    snapshot = runtime.guardian.snapshot
+    return make_report(
+        snapshot.journal,
+        now=dt_util.utcnow(),
+        days=days,
+        host=snapshot.host,
+        games={key: entry.subentries[key].title for key in runtime.games},
+        savings=runtime.savings.shown,
+    )
 
 
 def make_report(

@@ -1,14 +1,19 @@
 """Sensors of the host and of its game servers."""
 
 from datetime import datetime
-from typing import Any, override
+from typing import Any, Final, override
 
-from homeassistant.components.sensor import SensorEntity
+from homeassistant.components.sensor import (
+    SensorEntity,
+    SensorEntityDescription,
+    SensorStateClass,
+)
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.typing import StateType
 from homeassistant.util import dt as dt_util
 
+from .bot_entity import BotEntity, bot_of
 from .coordinator import (
     GuardianCoordinator,
     HostCoordinator,
@@ -32,6 +37,12 @@ from .sensor_tables import (
 )
 
 PARALLEL_UPDATES = 0
+
+VOICE_MEMBERS: Final = SensorEntityDescription(
+    key="voice_members",
+    translation_key="voice_members",
+    state_class=SensorStateClass.MEASUREMENT,
+)
 
 
 async def async_setup_entry(
@@ -58,6 +69,10 @@ async def async_setup_entry(
                 *(GameSensor(game, entry, one, game_id) for one in GAME_SENSORS),
             ],
             config_subentry_id=game_id,
+        )
+    for subentry in bot_of(hass, entry):
+        async_add_entities(
+            [VoiceMembers(hass, subentry, VOICE_MEMBERS)], config_subentry_id=subentry.subentry_id
         )
 
 
@@ -144,3 +159,22 @@ class HostSensor(ReadingSensor[HostData, HostCoordinator]):
 
 class GameSensor(ReadingSensor[GameData, MinecraftCoordinator]):
     """Show what was read of a game server."""
+
+
+class VoiceMembers(BotEntity, SensorEntity):
+    """Count who is in the watched voice channels; names only where they may be shown."""
+
+    _unrecorded_attributes = frozenset({"names"})
+
+    @property
+    @override
+    def native_value(self) -> int | None:
+        """Return how many there are; None where Discord cannot tell."""
+        return self.bot.present.count
+
+    @property
+    @override
+    def extra_state_attributes(self) -> dict[str, Any] | None:
+        """Return who they are."""
+        names = self.bot.shown_members
+        return {"names": list(names)} if names else None

@@ -15,7 +15,6 @@ from homeassistant.core import (
 )
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.typing import VolDictType
-from homeassistant.util import dt as dt_util
 import voluptuous as vol
 
 from .callers import async_caller
@@ -23,7 +22,7 @@ from .const import CONF_EDITION, CONF_MAC, DOMAIN, MODES
 from .diagnose import async_diagnose
 from .guardian import HOST, Caller, Mode, Source
 from .helpers import translate_errors
-from .reports import make_report
+from .reports import DEFAULT_DAYS, report_of
 from .server_manager import Edition, OperationResult, ServerManager, report, succeeded
 from .targets import Target, async_game, async_host, async_host_or_game
 
@@ -37,7 +36,6 @@ ATTR_REASON: Final = "reason"
 CHECK_TIMEOUT: Final = 10.0
 GAME_CHECK_TIMEOUT: Final = 5.0
 LONGEST_DELAY: Final = 1440
-DEFAULT_DAYS: Final = 7
 MOST_DAYS: Final = 90
 
 type Handler = Callable[[ServiceCall], Coroutine[Any, Any, Mapping[str, Any]]]
@@ -175,15 +173,7 @@ async def _get_journal(call: ServiceCall) -> Mapping[str, Any]:
 async def _report(call: ServiceCall) -> OperationResult:
     """Add up the last days of a host."""
     target = async_host(call)
-    snapshot = target.guardian.snapshot
-    made = make_report(
-        snapshot.journal,
-        now=dt_util.utcnow(),
-        days=call.data[ATTR_DAYS],
-        host=snapshot.host,
-        games={key: target.entry.subentries[key].title for key in target.runtime.games},
-        savings=target.runtime.savings.shown,
-    )
+    made = report_of(target.entry, call.data[ATTR_DAYS])
     return succeeded(
         made.summary(target.name),
         operation="report",

@@ -604,3 +604,15 @@ def _tell_of_guild(world: BridgeWorld, event: str, **changes: Any) -> None:
     if changes.get("unavailable", "") is None:
         del shape["unavailable"]
     world.discord.gateway.dispatch(event, shape)
+
+
+async def test_closing_before_the_guilds_are_known_leaves_nothing_behind(
+    world: BridgeWorld,
+) -> None:
+    world.pace = replace(world.pace, guild_wait=30.0)
+    async with world.started() as (bridge, _):
+        await world.discord.connected()
+        await until(lambda: any("_delay_ready" in repr(one) for one in asyncio.all_tasks()))
+        await bridge.close()
+    await asyncio.sleep(0)
+    assert not any("_delay_ready" in repr(one) for one in asyncio.all_tasks())

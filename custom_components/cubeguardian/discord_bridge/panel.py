@@ -277,6 +277,7 @@ async def hang_up(client: discord.Client, within: float) -> None:
     discord.py forgets a websocket that it could not introduce itself on, with its thread.
     """
     sockets = _sockets(client)
+    _stop_awaiting_guilds(client)
     try:
         async with asyncio.timeout(within - 0.5):
             for socket in sockets:
@@ -289,8 +290,16 @@ async def hang_up(client: discord.Client, within: float) -> None:
                 async with asyncio.timeout(0.25):
                     await end
     finally:
+        _stop_awaiting_guilds(client)
         for thread in _heartbeats(client):
             thread.stop()
+
+
+def _stop_awaiting_guilds(client: discord.Client) -> None:
+    """End what would call a client ready that is closed by then; discord.py forgets it as well."""
+    waiting = client._connection._ready_task
+    if waiting is not None:
+        waiting.cancel()
 
 
 def _sockets(client: discord.Client) -> list[DiscordWebSocket]:

@@ -245,11 +245,25 @@ class Engine:
         stopping = any(thing.status.state is State.STOPPING for thing in things)
         return stopping and not (game.sighting and game.sighting.answers)
 
-    def note(self, kind: str, caller: Caller, details: Mapping[str, str]) -> None:
-        """Write down what somebody changed."""
+    def note(
+        self,
+        kind: str,
+        caller: Caller,
+        details: Mapping[str, str],
+        *,
+        target: str = HOST,
+        error: str | None = None,
+    ) -> None:
+        """Write down what somebody changed, or asked for."""
         self._journal.add(
             JournalEntry(
-                at=self.read_clock(), kind=kind, target=HOST, by=caller.name, details=dict(details)
+                at=self.read_clock(),
+                kind=kind,
+                target=target,
+                by=caller.name,
+                success=error is None,
+                error=error,
+                details=dict(details),
             )
         )
 

@@ -153,6 +153,22 @@ class Guardian:
         self._engine.note(MODE_CHANGED, caller, {"mode": mode.value, "reason": reason})
         self._engine.settle()
 
+    def note(
+        self,
+        kind: str,
+        caller: Caller,
+        details: Mapping[str, str],
+        *,
+        target: str = HOST,
+        error: str | None = None,
+    ) -> None:
+        """Write into the journal what somebody asked for; `error`: the code of why it was not done.
+
+        Nothing else comes of it. `kind` is none of EventKind, so that no report counts it.
+        """
+        self._engine.note(kind, caller, details, target=target, error=error)
+        self._engine.settle()
+
     async def wake(self, target: str, caller: Caller, source: Source = Source.ACTION) -> None:
         """Wake the host or a game server, and the host before it.
 
