@@ -70,12 +70,14 @@ class HomeAssistant:
         storage: Mapping[str, dict[str, Any]] | None = None,
         prefix: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
+        python_path: Sequence[Path] = (),
         socket_factory: SocketFactory | None = None,
         port: int = 0,
     ) -> None:
         """Prepare a Home Assistant of the interpreter `python` in an existing empty directory.
 
-        `storage` holds documents for its .storage folder, by key.
+        `storage` holds documents for its .storage folder, by key; `python_path` the folders that
+        its interpreter looks into first.
         """
         self.directory = directory
         self.password = secrets.token_urlsafe(12)
@@ -85,7 +87,8 @@ class HomeAssistant:
         self._environment = {**os.environ, **(environment or {})}
         # Nothing of this repository: Home Assistant would find it beside the copies that it has.
         self._environment.pop("PYTHONDONTWRITEBYTECODE", None)
-        self._environment["PYTHONPATH"] = "" if prefix else str(_LOOPBACK_ONLY)
+        paths = [*python_path, *(() if prefix else (_LOOPBACK_ONLY,))]
+        self._environment["PYTHONPATH"] = os.pathsep.join(str(path) for path in paths)
         self._integrations = integrations
         self._configuration = configuration
         self._storage = dict(storage or {})

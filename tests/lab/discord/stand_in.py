@@ -1,7 +1,8 @@
 """A Discord on loopback: its REST interface, its gateway and the people on it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 import re
+import socket
 import time
 from typing import Any
 
@@ -22,6 +23,8 @@ from .webhooks import Webhooks
 from .words import ORDINARY, ChannelKind, CloseCode, Intent, Permission
 from .world import Application, Channel, Guild, Member, Role, User, Webhook, World
 
+type OpenSocket = Callable[[int, int], socket.socket]
+
 
 class DiscordStandIn:
     """Discord for one bot, used as an async context manager.
@@ -40,13 +43,16 @@ class DiscordStandIn:
         heartbeat_interval: float = 41.25,
         answer_within: float = ANSWER_WITHIN,
         token_lives: float = TOKEN_LIVES,
+        open_socket: OpenSocket = socket.socket,
     ) -> None:
         """Prepare it; port 0 takes a free one at the first start, times are in seconds.
 
-        `privileged` are the intents switched on in the application's page.
+        `privileged` are the intents switched on in the application's page; `open_socket` makes
+        what it listens on, where that must be in a network namespace.
         """
         self.host = host
         self.port = port
+        self._open_socket = open_socket
         bot, owner = User(name=bot_name, is_bot=True), User(name="developer")
         application = Application(name=bot_name, owner=owner, privileged=privileged)
         self.world = World(bot=bot, application=application)
@@ -104,8 +110,11 @@ class DiscordStandIn:
         """Listen; the address stays the same from one time to the next, and so do sessions."""
         self._runner = web.AppRunner(self._routes(), shutdown_timeout=0.1, access_log=None)
         await self._runner.setup()
-        await web.TCPSite(self._runner, self.host, self.port).start()
-        self.port = self.port or self._runner.addresses[0][1]
+        listening = self._open_socket(socket.AF_INET, socket.SOCK_STREAM)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((self.host, self.port))
+        self.port = listening.getsockname()[1]
+        await web.SockSite(self._runner, listening).start()
         self.gateway.url = f"ws://{self.host}:{self.port}/resume"
 
     async def go_away(self) -> None:
