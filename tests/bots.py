@@ -35,6 +35,7 @@ def bot_data(town: BridgeWorld, **changes: Any) -> dict[str, Any]:
         "language": "en",
         "show_names": False,
         "relay": False,
+        "relay_in_game": False,
     } | changes
 
 

@@ -1,11 +1,8 @@
 """What players read in the game, told to real management ports."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
-import json
 import logging
-from typing import Any
 
 from homeassistant.core import HomeAssistant
 import pytest
@@ -16,73 +13,21 @@ from custom_components.cubeguardian.announcing import LANGUAGES, async_load_text
 from custom_components.cubeguardian.guardian import HOST, Caller, Guardian, State
 
 from .conftest import Load, PassTime
+from .consoles import GAME, manage, told
 from .flows import placeholders
-from .machines import CREATIVE, SURVIVAL, FakeMachines
+from .machines import FakeMachines
 from .server_manager.management_server import SECRET as PROTOCOL_SECRET, ManagementServer
-from .server_manager.rcon_server import SECRET as RCON_SECRET, RconServer
+from .server_manager.rcon_server import RconServer
+
+pytest_plugins = ("tests.game_peer",)
 
 ROBIN = Caller(name="Robin")
-GAME, OTHER_GAME = "01SURVIVAL", "01CREATIVE"
 
 
 @pytest.fixture(autouse=True)
 def loopback(socket_enabled: None) -> None:
     """Allow loopback, where the game servers' management ports are."""
     pytest_socket.socket_allow_hosts(["127.0.0.0/8"])
-
-
-@pytest.fixture
-async def rcon() -> AsyncIterator[RconServer]:
-    async with RconServer(players=["Alex"]).running() as server:
-        yield server
-
-
-@pytest.fixture
-async def protocol() -> AsyncIterator[ManagementServer]:
-    async with ManagementServer().running() as server:
-        yield server
-
-
-@pytest.fixture
-def managed(
-    hass: HomeAssistant,
-    config_entry: MockConfigEntry,
-    machines: FakeMachines,
-    rcon: RconServer,
-    protocol: ManagementServer,
-) -> MockConfigEntry:
-    """Return a host that is up, with one game server for each way of managing."""
-    config_entry.add_to_hass(hass)
-    _move(hass, config_entry, GAME, kind="rcon", port=rcon.port, secret=RCON_SECRET)
-    _move(
-        hass,
-        config_entry,
-        OTHER_GAME,
-        kind="protocol",
-        port=protocol.port,
-        secret=PROTOCOL_SECRET,
-        tls=False,
-    )
-    machines.host_up()
-    for address in ("127.0.0.1:25565", "127.0.0.1:25566"):
-        machines.game_up(address)
-    return config_entry
-
-
-def _move(hass: HomeAssistant, entry: MockConfigEntry, game: str, **management: Any) -> None:
-    """Let a game server be on loopback, with a management port."""
-    subentry = entry.subentries[game]
-    port = SURVIVAL if game == GAME else CREATIVE
-    address = f"127.0.0.1:{port.partition(':')[2]}"
-    hass.config_entries.async_update_subentry(
-        entry, subentry, data={**subentry.data, "address": address, "management": management}
-    )
-
-
-def told(rcon: RconServer) -> list[str]:
-    """Return what players of the server with a remote console have read."""
-    commands = [command for command in rcon.commands if command.startswith("tellraw @a ")]
-    return [json.loads(command.removeprefix("tellraw @a "))["text"] for command in commands]
 
 
 async def _loaded(load: Load, machines: FakeMachines, entry: MockConfigEntry) -> Guardian:
@@ -237,7 +182,7 @@ async def test_a_game_server_without_management_is_left_in_peace(
     rcon: RconServer,
     protocol: ManagementServer,
 ) -> None:
-    _move(hass, managed, GAME, kind="none")
+    manage(hass, managed, GAME, kind="none")
     guardian = await _loaded(load, machines, managed)
     await guardian.shut_down(HOST, ROBIN, timedelta(minutes=10))
     await hass.async_block_till_done(wait_background_tasks=True)

@@ -178,6 +178,7 @@ async def test_diagnostics_show_how_the_bot_does_and_nobody(
         "language": "en",
         "show_names": True,
         "relay": False,
+        "relay_in_game": False,
     }
     for secret in (town.discord.token, str(town.guild.id), str(town.kim.user.id)):
         assert secret not in str(given)

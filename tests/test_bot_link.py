@@ -14,6 +14,7 @@ from custom_components.cubeguardian.guardian import (
     HOST,
     Caller,
     GuardianPortError,
+    Lease,
     Mode,
     Source,
     State,
@@ -247,6 +248,25 @@ async def test_only_other_settings_connect_it_anew(
     await until(lambda: len(town.panels) == 1)
 
 
+async def test_no_name_is_left_once_names_are_not_to_be_shown(
+    load: Load,
+    hass: HomeAssistant,
+    machines: FakeMachines,
+    town: BridgeWorld,
+    config_entry: MockConfigEntry,
+) -> None:
+    subentry = add_bot(hass, config_entry, town, show_names=True)
+    await load()
+    await connected(hass)
+    town.discord.join_voice(town.kim, town.voice)
+    await until(lambda: [one.name for one in _in_voice(config_entry)] == ["kim"])
+    data = bot_data(town, show_names=False)
+    hass.config_entries.async_update_subentry(config_entry, subentry, data=data)
+    await until(lambda: town.discord.identifies == 2)
+    await connected(hass)
+    await until(lambda: [one.name for one in _in_voice(config_entry)] == [""])
+
+
 @pytest.mark.parametrize("how", ["subentry", "entry", "disabled", "unloaded"])
 async def test_it_leaves_when_it_is_not_wanted_any_more(
     load: Load,
@@ -387,3 +407,7 @@ async def test_a_restart_is_carried_out_and_what_fails_is_written_down(
     town.discord.press(question.button("Yes"), by=town.ada)
     await until(lambda: noted(config_entry)[-1].error == "permission_error")
     assert noted(config_entry)[-1].details["command"] == "restart"
+
+
+def _in_voice(entry: MockConfigEntry) -> list[Lease]:
+    return [one for one in guardian(entry).snapshot.leases if one.source is Source.VOICE]

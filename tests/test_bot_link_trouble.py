@@ -1,12 +1,15 @@
 """What goes wrong with the bot stays with the bot, and nothing is left behind."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
 import time
 from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
+from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
@@ -17,10 +20,11 @@ from custom_components.cubeguardian.discord_bridge.bot import Bridge
 from custom_components.cubeguardian.guardian import (
     HOST,
     Caller,
+    Mode,
     State,
 )
 
-from .bots import add_bot, connected
+from .bots import add_bot, connected, embeds, voices
 from .conftest import Load, PassTime
 from .discord_bridge.bridge_world import BridgeWorld, no_heartbeats
 from .evenings import play_evening, twin
@@ -110,6 +114,38 @@ async def test_a_revoked_token_stops_the_bot_and_no_reload_tries_it_again(
     assert town.discord.token not in caplog.text
 
 
+async def test_what_a_bot_with_a_bad_token_could_not_say_is_counted_for_the_next(
+    load: Load,
+    hass: HomeAssistant,
+    machines: FakeMachines,
+    town: BridgeWorld,
+    config_entry: MockConfigEntry,
+) -> None:
+    subentry = add_bot(hass, config_entry, town)
+    await load()
+    await machines.seen()
+    bot = await connected(hass)
+    town.discord.revoke_token()
+    await until(lambda: ir.async_get(hass).async_get_issue(DOMAIN, "bot_token"))
+    await guardian(config_entry).wake(HOST, ROBIN)
+    machines.everything_up()
+    await machines.seen()
+
+    data = {**subentry.data, "token": town.discord.renew_token()}
+    hass.config_entries.async_update_subentry(config_entry, subentry, data=data)
+    await until(lambda: bot.connected)
+    assert embeds(town) == []
+    assert bot.async_say("Good evening") and bot.async_say("Good night")
+    await until(lambda: len(_said(town)) == 2)
+    note = "⚠️ 4 messages before this one could not be delivered."
+    assert _said(town) == [f"{note}\nGood evening", "Good night"]
+
+
+def _said(town: BridgeWorld) -> list[str]:
+    """Return what was said in the channel in plain text."""
+    return [one.content for one in town.discord.messages(town.lobby) if one.content]
+
+
 @pytest.mark.parametrize("when", ["from the start", "once it was connected"])
 async def test_the_guardian_steps_at_the_same_instants_with_discord_in_a_black_hole(
     hass: HomeAssistant,
@@ -140,6 +176,121 @@ async def test_the_guardian_steps_at_the_same_instants_with_discord_in_a_black_h
     assert await play_evening(hass, other, machines, pass_time, begin) == without
     assert {kind for _, kind, _ in without} >= {"wake_sent", "woken", "refused", "asleep", "wake"}
     assert town.discord.record.events
+
+
+type Goes = Callable[[Callable[[], Any]], Awaitable[None]]
+
+
+@pytest.fixture
+def goes_on(hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> Goes:
+    """Return a function that lets the clock go on in small steps until something is true."""
+
+    async def go_on(true: Callable[[], Any]) -> None:
+        for _ in range(1500):
+            if true():
+                return
+            freezer.tick(0.1)
+            await hass.async_add_executor_job(time.sleep, 0.01)
+        pytest.fail("it has not happened")
+
+    return go_on
+
+
+async def _away(town: BridgeWorld, how: str) -> None:
+    """Take Discord away."""
+    if how == "gone":
+        await town.discord.go_away()
+    else:
+        town.discord.blackhole()
+
+
+async def _back(town: BridgeWorld, how: str) -> None:
+    """Give Discord back."""
+    if how == "gone":
+        await town.discord.come_back()
+    else:
+        town.discord.mend()
+
+
+@pytest.mark.parametrize("how", ["gone", "swallowing everything"])
+async def test_a_shutdown_goes_its_way_while_discord_is_away_for_ten_minutes(
+    load: Load,
+    hass: HomeAssistant,
+    machines: FakeMachines,
+    town: BridgeWorld,
+    config_entry: MockConfigEntry,
+    pass_time: PassTime,
+    goes_on: Goes,
+    how: str,
+) -> None:
+    add_bot(hass, config_entry, town)
+    machines.everything_up()
+    await load()
+    await machines.seen()
+    bot = async_get_bot(hass)
+    await goes_on(lambda: bot.connected and town.panels)
+    await guardian(config_entry).shut_down(HOST, ROBIN, timedelta(minutes=2))
+    await goes_on(lambda: "Attic: Countdown to shutdown" in embeds(town))
+    due = guardian(config_entry).snapshot.host.deadline
+    assert due is not None
+
+    await _away(town, how)
+    told = embeds(town)
+    await pass_time((due - dt_util.utcnow()).total_seconds() - 2, 1)
+    assert guardian(config_entry).snapshot.host.state is State.COUNTDOWN
+    await pass_time(4, 1)
+    assert guardian(config_entry).snapshot.host.state is State.STOPPING
+    machines.host_down()
+    await pass_time(8 * 60, 1)
+    assert guardian(config_entry).snapshot.host.state is State.OFF
+    assert embeds(town) == told
+
+    await _back(town, how)
+    await goes_on(lambda: bot.connected and "Asleep" in town.panels[0].text)
+    missed = ["Attic: Shutting down", "Attic: Asleep"]
+    await goes_on(lambda: embeds(town)[len(told) :] == missed)
+    assert len(town.panels) == 1
+
+
+async def test_voice_holds_for_half_an_hour_while_discord_is_away_and_what_is_lost_is_told(
+    load: Load,
+    hass: HomeAssistant,
+    machines: FakeMachines,
+    town: BridgeWorld,
+    config_entry: MockConfigEntry,
+    pass_time: PassTime,
+    goes_on: Goes,
+) -> None:
+    add_bot(hass, config_entry, town)
+    machines.everything_up()
+    await load()
+    await machines.seen()
+    bot, brain = async_get_bot(hass), guardian(config_entry)
+    await goes_on(lambda: bot.connected)
+    town.discord.join_voice(town.kim, town.voice)
+    kim = str(town.kim.user.id)
+    await goes_on(lambda: voices(config_entry) == [(HOST, kim, False)])
+    happened: list[str] = []
+    config_entry.runtime_data.decisions.async_listen_events(
+        lambda event: happened.append(event.kind.value)
+    )
+
+    await town.discord.go_away()
+    await goes_on(lambda: voices(config_entry) == [(HOST, kim, True)])
+    brain.set_mode(Mode.MAINTENANCE, "New disk", ROBIN)
+    brain.set_mode(Mode.MANUAL, "", ROBIN)
+    await pass_time(29 * 60, 2)
+    assert voices(config_entry) == [(HOST, kim, True)]
+    assert "demand_unknown" not in happened
+    await pass_time(2 * 60, 2)
+    assert voices(config_entry) == []
+    assert happened.count("demand_unknown") == 1
+
+    await town.discord.come_back()
+    await goes_on(lambda: voices(config_entry) == [(HOST, kim, False)])
+    await goes_on(lambda: "Attic: Nobody said whether it is still wanted" in embeds(town))
+    assert _said(town) == ["⚠️ 2 messages before this one could not be delivered."]
+    assert brain.snapshot.host.state is State.RUNNING
 
 
 def _tasks() -> list[str]:

@@ -175,6 +175,12 @@ async def test_commands_that_may_not_be_registered_are_told(
     await load()
     await connected(hass)
     await until(lambda: issue(hass, "bot_commands"))
+    flow = await fix(hass, "bot_commands")
+    checked("bot_commands", await flow.async_step_init())
+    town.discord.mend()
+    step = await flow.async_step_look({})
+    assert step["type"] is FlowResultType.CREATE_ENTRY
+    await until(lambda: issue(hass, "bot_commands") is None and town.discord.identifies == 2)
 
 
 async def test_nothing_is_left_to_mend_once_the_bot_is_removed(

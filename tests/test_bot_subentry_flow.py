@@ -9,12 +9,13 @@ from homeassistant.data_entry_flow import FlowResultType
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.cubeguardian.bot_settings import async_relays_in_game
 from custom_components.cubeguardian.const import SUBENTRY_DISCORD_BOT
 from custom_components.cubeguardian.discord_bridge.permitting import PERMISSIONS
 
 from .bots import add_bot, bot_data
 from .discord_bridge.bridge_world import BridgeWorld
-from .flows import check_texts, known_host, suggested
+from .flows import GAME, check_texts, known_host, suggested
 from .lab.discord import Garbage, Intent, RateLimit, Refusal, ServerError, Torn
 
 pytest_plugins = ("tests.webhook_peer", "tests.bot_peer")
@@ -103,6 +104,25 @@ async def test_a_bot_that_is_in_no_guild_yet_is_waited_for(
     assert step["step_id"] == "settings"
 
 
+async def test_a_guild_that_the_bot_was_let_into_meanwhile_can_be_chosen(
+    hass: HomeAssistant, entry: MockConfigEntry, town: BridgeWorld
+) -> None:
+    step = await go_on(hass, await open_form(hass, entry), {"token": town.discord.token})
+    guild = town.discord.add_guild("other")
+    step = await go_on(hass, step, {"guild": str(town.guild.id)})
+    assert (step["step_id"], step["errors"]) == ("guild", {"base": "guild_added"})
+    assert str(guild.id) in options(step, "guild")
+    step = await go_on(hass, step, {"guild": str(guild.id)})
+    assert step["description_placeholders"]["guild"] == "other"
+
+
+async def test_of_a_team_its_owner_is_proposed_as_an_admin(
+    hass: HomeAssistant, entry: MockConfigEntry, town: BridgeWorld
+) -> None:
+    town.discord.application.team_owner = town.ada.user
+    assert suggested(await to_settings(hass, entry, town)) == {"admins": [str(town.ada.id)]}
+
+
 async def test_a_guild_that_throws_the_bot_out_meanwhile_is_told(
     hass: HomeAssistant, entry: MockConfigEntry, town: BridgeWorld
 ) -> None:
@@ -133,6 +153,30 @@ async def test_what_discord_refuses_is_told_at_the_token(
     assert step["step_id"] == "guild"
 
 
+@pytest.mark.parametrize(
+    ("path", "step_id"),
+    [
+        ("/applications/@me", "user"),
+        ("/users/@me/guilds", "user"),
+        ("/channels", "guild"),
+        ("/roles", "guild"),
+    ],
+)
+async def test_an_answer_without_sense_is_as_good_as_none(
+    hass: HomeAssistant, entry: MockConfigEntry, town: BridgeWorld, path: str, step_id: str
+) -> None:
+    nonsense = Refusal(status=200, code=0, message="All is well")
+    town.discord.break_with(nonsense, path=path)
+    step = await go_on(hass, await open_form(hass, entry), {"token": town.discord.token})
+    if step_id == "guild":
+        step = await go_on(hass, step, {"guild": str(town.guild.id)})
+    assert (step["step_id"], step["errors"]) == (step_id, {"base": "away"})
+    town.discord.mend()
+    typed = {"user": {"token": town.discord.token}, "guild": {"guild": str(town.guild.id)}}
+    step = await go_on(hass, step, typed[step_id])
+    assert step["step_id"] == {"user": "guild", "guild": "settings"}[step_id]
+
+
 @pytest.mark.parametrize("typed", ["nonsense", "a" * 30 + "\r\nX: 1", "é" * 40, " "])
 async def test_what_cannot_be_a_token_is_not_sent(
     hass: HomeAssistant, entry: MockConfigEntry, town: BridgeWorld, typed: str
@@ -151,6 +195,7 @@ async def test_what_cannot_be_a_token_is_not_sent(
         ),
         ({"admins": ["ada"]}, {"admins": "not_a_user"}),
         ({"relay": True}, {"relay": "intent_missing"}),
+        ({"relay_in_game": True}, {"relay_in_game": "relay_missing"}),
         (
             {"relay": True, "channel": None},
             {"relay": "intent_missing", "channel": "channel_missing"},
@@ -179,6 +224,35 @@ async def test_reading_the_channel_is_possible_with_the_intent(
     town.discord.application.privileged = Intent.MESSAGE_CONTENT
     done = await go_on(hass, await to_settings(hass, entry, town), choice(entry, town, relay=True))
     assert done["type"] is FlowResultType.CREATE_ENTRY
+
+
+async def test_showing_messages_in_the_game_is_a_second_choice(
+    hass: HomeAssistant, entry: MockConfigEntry, town: BridgeWorld
+) -> None:
+    town.discord.application.privileged = Intent.MESSAGE_CONTENT
+    step = await to_settings(hass, entry, town)
+    shown = step["data_schema"]({"player_roles": [str(town.players.id)]})
+    assert (shown["relay"], shown["relay_in_game"]) == (False, False)
+    assert not async_relays_in_game(hass)
+    done = await go_on(hass, step, choice(entry, town, relay=True, relay_in_game=True))
+    assert done["type"] is FlowResultType.CREATE_ENTRY
+    assert async_relays_in_game(hass)
+
+
+async def test_those_in_voice_may_want_any_host_and_any_game_server(
+    hass: HomeAssistant, town: BridgeWorld
+) -> None:
+    entry = known_host(hass, games=[GAME])
+    other = known_host(hass, mac="02:00:00:00:00:77")
+    (game,) = entry.subentries
+    step = await to_settings(hass, entry, town)
+    offered = {entry.entry_id: "pve", game: "pve · Survival", other.entry_id: "pve"}
+    assert options(step, "voice_targets") == offered
+    wanted = [game, other.entry_id]
+    done = await go_on(hass, step, choice(entry, town) | {"voice_targets": wanted})
+    assert done["type"] is FlowResultType.CREATE_ENTRY
+    (kept,) = entry.get_subentries_of_type(SUBENTRY_DISCORD_BOT)
+    assert kept.data["voice_targets"] == wanted
 
 
 async def test_there_is_one_bot_in_the_house(

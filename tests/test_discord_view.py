@@ -166,6 +166,31 @@ def test_the_board_names_people_and_game_servers_but_no_entity() -> None:
     )
 
 
+def test_what_nobody_has_confirmed_is_shown_as_that() -> None:
+    until = NOW + timedelta(minutes=30)
+    leases = (lease(Source.PLAYERS, target=GAME, unknown=True, until=until),)
+    board = board_view(NAMED, snapshot(leases=leases), {GAME: GameData()}, NOW)
+    assert board.wanted_by == (
+        WantedBy(source="players", name="Survival", until=until, doubtful=True),
+    )
+
+
+@pytest.mark.parametrize(
+    ("host", "game", "shown"),
+    [
+        (Stage.STOPPING, thing(degraded=True, by="Kim"), (State.STOPPING, "Robin")),
+        (Stage.STOPPING, thing(by="Kim"), (State.RUNNING, "Kim")),
+        (Stage.RUNNING, thing(degraded=True, by="Kim"), (State.DEGRADED, "Kim")),
+    ],
+)
+def test_a_game_server_that_falls_silent_as_its_host_goes_down_goes_down(
+    host: Stage, game: ThingView, shown: tuple[State, str]
+) -> None:
+    now = snapshot(thing(host, by="Robin"), games={GAME: game})
+    (seen,) = board_view(NAMED, now, {GAME: GameData()}, NOW).games
+    assert (seen.state, seen.by) == shown
+
+
 def test_the_board_shows_mode_and_what_forbids_waking() -> None:
     shown = snapshot(
         mode=Decided.MAINTENANCE, mode_reason="New disk", vetoes={"a": "Night", "b": "Night"}

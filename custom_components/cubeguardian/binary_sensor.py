@@ -17,7 +17,7 @@ from .bot_entity import BotEntity, bot_of
 from .const import CONF_PUBLIC_ADDRESS
 from .coordinator import GuardianCoordinator, HostCoordinator
 from .entity import CubeGuardianEntity, reads_api
-from .guardian import ApiState, Lease, Presence, ThingView
+from .guardian import ApiState, Lease, Presence, Source, ThingView
 from .helpers import title_of
 from .runtime import CubeGuardianConfigEntry
 
@@ -167,7 +167,7 @@ class DemandSensor(CubeGuardianEntity[GuardianCoordinator], BinarySensorEntity):
         return {
             "source": lease.source.value,
             "target": title_of(lease.target) or self.runtime.decisions.config_entry.title,
-            "who": lease.name or lease.who or None,
+            "who": lease.name or (None if lease.source is Source.VOICE else lease.who) or None,
             "since": lease.since,
             "until": lease.until,
             "declined": lease.declined,

@@ -126,11 +126,17 @@ def _application(me: Mapping[str, Any], about: Mapping[str, Any]) -> Application
     return Application(
         application_id=str(about["id"]),
         name=str(me["username"]),
-        owner_id=str((about.get("owner") or {}).get("id") or ""),
+        owner_id=_owner_id(about),
         is_public=bool(about.get("bot_public")),
         has_endpoint=bool(about.get("interactions_endpoint_url")),
         reads_messages=bool(int(about.get("flags") or 0) & READS_MESSAGES),
     )
+
+
+def _owner_id(about: Mapping[str, Any]) -> str:
+    """Return the account that made a bot; for one of a team Discord plays an owner of its own."""
+    team, owner = about.get("team") or {}, about.get("owner") or {}
+    return str(team.get("owner_user_id") or owner.get("id") or "")
 
 
 def _places(

@@ -1,5 +1,6 @@
 """The hosts that the bot serves: what of them is shown, and what is asked of them."""
 
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -7,7 +8,6 @@ from typing import Final
 
 from homeassistant.core import callback
 
-from .const import CONF_MODE
 from .discord_bridge.access import Rank
 from .discord_bridge.bridge_port import (
     Asker,
@@ -39,6 +39,7 @@ DISCORD_COMMAND: Final = "discord_command"
 ROLES: Final = {Rank.ADMIN: Role.ADMIN}
 # A host that is being loaded anew answers in a moment.
 NOT_LOADED: Final = "timeout_error"
+MISSED_MOST: Final = 50
 
 
 class BotHost:
@@ -49,8 +50,10 @@ class BotHost:
         self.entry = entry
         self.is_loaded = True
         self.present = NOBODY_KNOWN
+        self.missed: deque[CommandRecord] = deque(maxlen=MISSED_MOST)
         self._feed = feed
         self._board: Board | None = None
+        self._game_keys = tuple(entry.runtime_data.games)
 
     @property
     def guardian(self) -> Guardian:
@@ -65,15 +68,21 @@ class BotHost:
     def board(self) -> Board:
         """Return how it stands, or stood last."""
         if self._board is None or self.is_loaded:
-            games = tuple(self.entry.runtime_data.games)
-            self._board = Board(key=self.entry.entry_id, view=self._feed.board(), game_keys=games)
+            key, view = self.entry.entry_id, self._feed.board()
+            self._board = Board(key=key, view=view, game_keys=self._game_keys)
         return self._board
 
     def thing(self, key: str) -> str | None:
         """Return what the guardian calls the thing with this key; None for what is not its own."""
         if key == self.entry.entry_id:
             return HOST
-        return key if key in self.entry.runtime_data.games else None
+        return key if key in self._game_keys else None
+
+    def forget_voice(self) -> None:
+        """Let go of what a bot has told that is no more."""
+        for lease in self.guardian.snapshot.leases:
+            if lease.source is Source.VOICE:
+                self.guardian.report(Source.VOICE, lease.target, {})
 
     def unload(self, present: Present) -> None:
         """Remember how it stood, and who was in voice."""
@@ -101,7 +110,10 @@ class BotHosts:
     def refresh(self) -> None:
         """Have everything looked at anew, soon."""
         for host in self._loaded():
-            host.entry.runtime_data.host.async_refresh_soon()
+            runtime = host.entry.runtime_data
+            runtime.host.async_refresh_soon()
+            for game in runtime.games.values():
+                game.async_refresh_soon()
 
     async def report(self, key: str) -> ReportView:
         """Return the report of the last days."""
@@ -150,12 +162,21 @@ class BotHosts:
 
     @callback
     def record(self, record: CommandRecord) -> None:
-        """Write a command into the journal of what it is about, else of the first host."""
-        found = self._seek(record.target) or next(((one, HOST) for one in self._loaded()), None)
-        if found is not None:
-            (host, thing), (details, error) = found, _noted(record)
-            caller = _caller(record.asker)
-            host.guardian.note(DISCORD_COMMAND, caller, details, target=thing, error=error)
+        """Write a command into the journal of what it is about, else of the first host.
+
+        That of a host which is loaded anew is written once it is.
+        """
+        hosts = sorted(self._hosts.values(), key=lambda one: not one.is_loaded)
+        about = (one for one in hosts if one.thing(record.target) is not None)
+        host = next(about, next(iter(hosts), None))
+        if host is None:
+            return
+        if not host.is_loaded:
+            host.missed.append(record)
+            return
+        thing, (details, error) = host.thing(record.target) or HOST, _noted(record)
+        caller = _caller(record.asker)
+        host.guardian.note(DISCORD_COMMAND, caller, details, target=thing, error=error)
 
     # Voice
 
@@ -238,12 +259,15 @@ def _noted(record: CommandRecord) -> tuple[dict[str, str], str | None]:
 
 
 def _mode_before(host: BotHost) -> Mode:
-    """Return the mode before maintenance, else that of the set-up; manual if that is none."""
-    for entry in reversed(host.guardian.snapshot.journal):
-        if entry.kind == MODE_CHANGED and entry.details.get("mode") != Mode.MAINTENANCE:
-            return Mode(entry.details["mode"])
-    mode = Mode(host.entry.data.get(CONF_MODE, Mode.MANUAL))
-    return Mode.MANUAL if mode is Mode.MAINTENANCE else mode
+    """Return the mode before maintenance; manual where nobody remembers it."""
+    snapshot = host.guardian.snapshot
+    if snapshot.mode is not Mode.MAINTENANCE:
+        return snapshot.mode
+    for entry in reversed(snapshot.journal):
+        before = entry.details.get("before")
+        if entry.kind == MODE_CHANGED and before and before != Mode.MAINTENANCE:
+            return Mode(before)
+    return Mode.MANUAL
 
 
 def _report_view(name: str, report: Report) -> ReportView:

@@ -18,7 +18,10 @@ from .bot_hosts import BotHost, BotHosts
 from .bot_repair import (
     async_clear_bot,
     async_clear_connection,
+    async_clear_library,
+    async_clear_trouble,
     async_raise_end,
+    async_raise_library,
     async_raise_problems,
 )
 from .bot_settings import BotSettings, async_find_bot, async_read_bot
@@ -86,6 +89,10 @@ class BotLink(BotHosts):
         if self._running is not None:
             known = before.present if before else Present()
             self._catch_up(host, known, names=self._running.settings.bridge.shows_names)
+        elif async_find_bot(self._hass) is None:
+            host.forget_voice()
+        for record in before.missed if before else ():
+            self.record(record)
         self._async_stir()
 
     @callback
@@ -93,9 +100,10 @@ class BotLink(BotHosts):
     def async_detach(self, entry: CubeGuardianConfigEntry) -> None:
         """Keep showing a host that is unloaded, for as long as it may only be loaded anew."""
         host = self._hosts.get(entry.entry_id)
-        if host is None:
+        if host is None or not host.is_loaded:
             return
-        if self._running is None or entry.disabled_by is not None:
+        has_bot = self._running is not None or async_find_bot(self._hass) is not None
+        if not has_bot or entry.disabled_by is not None:
             self.async_forget(entry.entry_id)
             return
         host.unload(self.present)
@@ -104,9 +112,9 @@ class BotLink(BotHosts):
 
     @callback
     def async_forget(self, entry_id: str) -> None:
-        """Let go of a host that is gone."""
-        if self._hosts.pop(entry_id, None) is not None:
-            self._async_stir()
+        """Let go of a host that is gone, and of the bot with it if that was its host."""
+        self._hosts.pop(entry_id, None)
+        self._async_stir()
 
     @callback
     def _async_drop(self, _: object) -> None:
@@ -162,14 +170,13 @@ class BotLink(BotHosts):
     async def _async_apply(self, *, anew: bool) -> None:
         """Start the bot, stop it, or leave it alone."""
         async with self._lock:
-            wanted, running = self._wanted(), self._running
-            if running is not None and (anew or wanted != running.settings):
-                await self._async_stop(running, wanted)
-                running = None
+            running = self._running
+            if running is not None and (anew or self._wanted() != running.settings):
+                await self._async_stop(running)
             if async_find_bot(self._hass) is None and not self._is_closing:
                 async_clear_bot(self._hass)
                 await self._store.async_remove()
-            if wanted is not None and running is None:
+            if self._running is None and (wanted := self._wanted()) is not None:
                 await self._async_start(wanted)
 
     def _wanted(self) -> BotSettings | None:
@@ -178,10 +185,12 @@ class BotLink(BotHosts):
         return settings if settings and settings.entry_id in self._hosts else None
 
     async def _async_start(self, settings: BotSettings) -> None:
-        """Start a bridge; discord.py is big, so it is imported only now."""
+        """Start a bridge; whatever changes meanwhile is looked at right after."""
         memory = await self._store.async_load()
         texts = await async_load_texts(self._hass)
-        bridge_class = await self._hass.async_add_import_executor_job(_import_bridge)
+        bridge_class = await self._async_import(settings)
+        if bridge_class is None or self._wanted() != settings:
+            return
         token = settings.bridge.token
         self._budgets = {token: self._budgets.get(token) or IdentifyBudget()}
         make = partial(
@@ -196,9 +205,20 @@ class BotLink(BotHosts):
         self.voice_targets = settings.voice_targets
         bridge = make(memory=memory)
         task = self._hass.async_create_background_task(
-            self._async_run(settings, bridge, make), BOT_TASK
+            self._async_run(settings, bridge, make), BOT_TASK, eager_start=False
         )
         self._running = Running(settings=settings, bridge=bridge, task=task)
+
+    async def _async_import(self, settings: BotSettings) -> type[Bridge] | None:
+        """Return what speaks with Discord; discord.py is big, so it is imported only now."""
+        try:
+            found = await self._hass.async_add_import_executor_job(_import_bridge)
+        except Exception as err:
+            _LOGGER.error("discord.py cannot be used: %s: %s", type(err).__name__, err)  # noqa: TRY400
+            async_raise_library(self._hass, settings)
+            return None
+        async_clear_library(self._hass)
+        return found
 
     async def _async_run(
         self, settings: BotSettings, bridge: Bridge, make: Callable[..., Bridge]
@@ -214,12 +234,13 @@ class BotLink(BotHosts):
                 if end is not End.CLOSED:
                     async_raise_end(self._hass, settings, end)
                 return
-            await asyncio.sleep(RESTART_SECONDS)
+            # What is to be said meanwhile waits for the next one.
             bridge = make(memory=await self._store.async_load())
             if self._running is not None:
                 self._running.bridge = bridge
+            await asyncio.sleep(RESTART_SECONDS)
 
-    async def _async_stop(self, running: Running, wanted: BotSettings | None) -> None:
+    async def _async_stop(self, running: Running) -> None:
         """Stop a bridge; whom nobody watches any more wants nothing any more."""
         await running.bridge.close()
         running.task.cancel()
@@ -228,6 +249,9 @@ class BotLink(BotHosts):
         self._running = None
         if self._is_closing:
             return
+        wanted = self._wanted()
+        if wanted is None:
+            async_clear_trouble(self._hass)
         if wanted is None or not _watch_alike(wanted, running.settings):
             self.forget_voice()
         self._notify()
@@ -272,6 +296,8 @@ class BotLink(BotHosts):
         """Return who is in voice, where names may be shown."""
         if self._running is None or not self._running.settings.bridge.shows_names:
             return ()
+        if not self.present.known:
+            return ()
         return tuple(sorted(self.present.members.values()))
 
     @callback
@@ -294,7 +320,7 @@ class BotLink(BotHosts):
 
     def _notify(self) -> None:
         for listener in tuple(self._listeners):
-            listener()
+            harmless(listener)()
 
 
 def _watch_alike(one: BotSettings, other: BotSettings) -> bool:
@@ -304,6 +330,7 @@ def _watch_alike(one: BotSettings, other: BotSettings) -> bool:
         and one.bridge.guild_id == other.bridge.guild_id
         and one.bridge.voice_channel_ids == other.bridge.voice_channel_ids
         and one.bridge.people == other.bridge.people
+        and one.bridge.shows_names == other.bridge.shows_names
     )
 
 

@@ -25,6 +25,7 @@ BOT_GUILD: Final = "bot_guild"
 BOT_CHANNEL: Final = "bot_channel"
 BOT_PERMISSION: Final = "bot_permission"
 BOT_COMMANDS: Final = "bot_commands"
+BOT_LIBRARY: Final = "bot_library"
 
 OF_END: Final = {End.BAD_TOKEN: BOT_TOKEN, End.INTENT_MISSING: BOT_INTENT}
 OF_TROUBLE: Final = {
@@ -35,12 +36,13 @@ OF_TROUBLE: Final = {
     Trouble.PERMISSION_MISSING: BOT_PERMISSION,
     Trouble.COMMANDS_REFUSED: BOT_COMMANDS,
 }
-BOT_KINDS: Final = (*OF_END.values(), *OF_TROUBLE.values())
-# What is mended on the page of the application, of which Discord tells nobody.
+BOT_KINDS: Final = (*OF_END.values(), *OF_TROUBLE.values(), BOT_LIBRARY)
+# What is mended where Discord tells nobody of it; only trying shows whether commands are allowed.
 STANDS: Final[dict[str, Callable[[Application], bool]]] = {
     BOT_INTENT: lambda application: not application.reads_messages,
     BOT_PUBLIC: lambda application: application.is_public,
     BOT_ENDPOINT: lambda application: application.has_endpoint,
+    BOT_COMMANDS: lambda _: False,
 }
 FIXABLE: Final = (BOT_TOKEN, *STANDS)
 
@@ -49,6 +51,18 @@ FIXABLE: Final = (BOT_TOKEN, *STANDS)
 def async_raise_end(hass: HomeAssistant, settings: BotSettings, end: End) -> None:
     """Say why the bot has stopped for good."""
     _raise(hass, settings, OF_END[end], persistent=True)
+
+
+@callback
+def async_raise_library(hass: HomeAssistant, settings: BotSettings) -> None:
+    """Say that discord.py cannot be used."""
+    _raise(hass, settings, BOT_LIBRARY)
+
+
+@callback
+def async_clear_library(hass: HomeAssistant) -> None:
+    """Take back that discord.py cannot be used."""
+    ir.async_delete_issue(hass, DOMAIN, BOT_LIBRARY)
 
 
 @callback
@@ -70,6 +84,13 @@ def async_raise_problems(
 def async_clear_connection(hass: HomeAssistant) -> None:
     """Take back what a bot that is connected has proven wrong."""
     for kind in OF_END.values():
+        ir.async_delete_issue(hass, DOMAIN, kind)
+
+
+@callback
+def async_clear_trouble(hass: HomeAssistant) -> None:
+    """Take back what only a bot that runs can tell of."""
+    for kind in OF_TROUBLE.values():
         ir.async_delete_issue(hass, DOMAIN, kind)
 
 
@@ -183,5 +204,8 @@ class BotRepairFlow(RepairsFlow):
             step_id=step_id,
             data_schema=vol.Schema(fields),
             errors=errors,
-            description_placeholders={"portal": application.portal_link},
+            description_placeholders={
+                "install": application.install_link,
+                "portal": application.portal_link,
+            },
         )

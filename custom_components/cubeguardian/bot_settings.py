@@ -19,6 +19,7 @@ from .const import (
     CONF_PANEL_CHANNEL,
     CONF_PLAYER_ROLES,
     CONF_RELAY,
+    CONF_RELAY_IN_GAME,
     CONF_SHOW_NAMES,
     CONF_VOICE_CHANNELS,
     CONF_VOICE_TARGETS,
@@ -98,6 +99,15 @@ def async_read_bot(hass: HomeAssistant) -> BotSettings | None:
     except (KeyError, TypeError, ValueError) as err:
         _LOGGER.warning("The bot %s cannot be used: %s", found[1].title, type(err).__name__)
         return None
+
+
+@callback
+def async_relays_in_game(hass: HomeAssistant) -> bool:
+    """Say whether what is written in the channel is shown in the game as well."""
+    found = async_find_bot(hass)
+    if found is None or not found[1].data.get(CONF_RELAY):
+        return False
+    return bool(found[1].data.get(CONF_RELAY_IN_GAME))
 
 
 def _spoken(chosen: str, house_language: str) -> str:

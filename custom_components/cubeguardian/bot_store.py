@@ -32,7 +32,7 @@ class BotStore:
         """Return what was stored; without it there is one more panel, and everybody is new."""
         if not self._is_due:
             try:
-                self._memory = BridgeMemory(**(await self._store.async_load() or {}))
+                self._memory = _read(await self._store.async_load() or {})
             except (AttributeError, HomeAssistantError, TypeError, ValueError) as err:
                 _LOGGER.debug("What the bot had stored cannot be read: %s", type(err).__name__)
         return self._memory
@@ -56,3 +56,12 @@ class BotStore:
     def _data(self) -> dict[str, Any]:
         self._is_due = False
         return asdict(self._memory)
+
+
+def _read(stored: dict[str, Any]) -> BridgeMemory:
+    """Read it back; TypeError where it is something else."""
+    memory = BridgeMemory(**stored)
+    for number in (memory.panel_channel_id, memory.panel_message_id):
+        if number is not None and not isinstance(number, int):
+            raise TypeError
+    return memory

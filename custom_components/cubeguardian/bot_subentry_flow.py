@@ -1,6 +1,6 @@
 """Add the Discord bot of the house below a host, or change it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 import re
 from typing import Any, Final
 
@@ -40,6 +40,7 @@ from .const import (
     CONF_PANEL_CHANNEL,
     CONF_PLAYER_ROLES,
     CONF_RELAY,
+    CONF_RELAY_IN_GAME,
     CONF_SHOW_NAMES,
     CONF_VOICE_CHANNELS,
     CONF_VOICE_TARGETS,
@@ -87,14 +88,15 @@ class DiscordBotFlow(ConfigSubentryFlow):
         """Have the bot let into a guild, and choose it; without any look again."""
         errors: dict[str, str] = {}
         if user_input is not None:
+            chosen: str = user_input.get(CONF_GUILD, "")
+            shown = self._guilds.keys()
             try:
                 self._guilds = await async_ask_guilds(self.hass, self._token)
-                chosen: str = user_input.get(CONF_GUILD, "")
-                if chosen in self._guilds:
+                errors = _guild_errors(chosen, shown, self._guilds.keys())
+                if chosen and not errors:
                     self._guild_id = chosen
                     self._places = await async_ask_places(self.hass, self._token, chosen)
                     return await self.async_step_settings()
-                errors = {"base": "not_in_guild"} if chosen or not self._guilds else {}
             except InputRefusedError as err:
                 errors = {"base": str(err)}
         fields = {vol.Required(CONF_GUILD): _one_of(self._guilds)} if self._guilds else {}
@@ -154,6 +156,8 @@ class DiscordBotFlow(ConfigSubentryFlow):
             errors[CONF_CHANNEL] = "channel_missing"
         if typed[CONF_RELAY] and not self._application.reads_messages:
             errors[CONF_RELAY] = "intent_missing"
+        if typed[CONF_RELAY_IN_GAME] and not typed[CONF_RELAY]:
+            errors[CONF_RELAY_IN_GAME] = "relay_missing"
         return errors
 
     def _save(self, typed: dict[str, Any]) -> SubentryFlowResult:
@@ -218,6 +222,16 @@ class DiscordBotFlow(ConfigSubentryFlow):
         return found
 
 
+def _guild_errors(chosen: str, shown: Set[str], present: Set[str]) -> dict[str, str]:
+    """Return what is wrong with the choice of a guild out of those that were shown.
+
+    One that the bot was let into since then is probably the one that is meant.
+    """
+    if not present or (chosen and chosen not in present):
+        return {"base": "not_in_guild"}
+    return {"base": "guild_added"} if chosen and present - shown else {}
+
+
 def _fields(offers: Mapping[str, Mapping[str, str]], host_id: str) -> dict[vol.Marker, Any]:
     """Return the fields of the last form."""
     return {
@@ -237,6 +251,7 @@ def _fields(offers: Mapping[str, Mapping[str, str]], host_id: str) -> dict[vol.M
         vol.Required(CONF_LANGUAGE, default=AS_HOME_ASSISTANT): SPEAKS,
         vol.Required(CONF_SHOW_NAMES, default=False): BooleanSelector(),
         vol.Required(CONF_RELAY, default=False): BooleanSelector(),
+        vol.Required(CONF_RELAY_IN_GAME, default=False): BooleanSelector(),
     }
 
 

@@ -96,6 +96,7 @@ CONF_ADMIN_ROLES: Final = "admin_roles"
 CONF_ADMINS: Final = "admins"
 CONF_SHOW_NAMES: Final = "show_names"
 CONF_RELAY: Final = "relay"
+CONF_RELAY_IN_GAME: Final = "relay_in_game"
 
 # A node that has just booted answers 401 until its cluster file system is mounted.
 BOOT_WINDOW: Final = timedelta(minutes=3)

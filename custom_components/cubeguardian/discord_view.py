@@ -4,7 +4,7 @@ What the house calls its entities stays in the house: who is at home is nobody's
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 import re
 from typing import Any, Final
@@ -96,11 +96,11 @@ def board_view(
     named: Named, snapshot: Snapshot, games: Mapping[str, GameData], now: datetime
 ) -> BoardView:
     """Return a host with its game servers, as equal as its facts at two instants."""
+    host = thing_view(named, HOST, snapshot.host, None, now)
+    shown = (thing_view(named, key, snapshot.games[key], data, now) for key, data in games.items())
     return BoardView(
-        host=thing_view(named, HOST, snapshot.host, None, now),
-        games=tuple(
-            thing_view(named, key, snapshot.games[key], data, now) for key, data in games.items()
-        ),
+        host=host,
+        games=tuple(_beside(host, game) for game in shown),
         mode=Mode(snapshot.mode.value),
         mode_reason=snapshot.mode_reason,
         wanted_by=tuple(dict.fromkeys(_wanted(named, one) for one in snapshot.live(HOST))),
@@ -138,6 +138,13 @@ def thing_view(
         players_max=status.players_max if status else None,
         players=tuple(sorted(names or ())),
     )
+
+
+def _beside(host: ThingView, game: ThingView) -> ThingView:
+    """Return a game server of a host: one that falls silent as that goes down goes down too."""
+    if host.state is State.STOPPING and game.state is State.DEGRADED:
+        return replace(game, state=State.STOPPING, by=host.by)
+    return game
 
 
 def event_view(named: Named, snapshot: Snapshot, event: Event, now: datetime) -> EventView:
@@ -215,7 +222,7 @@ def _wanted(named: Named, lease: Lease) -> WantedBy:
     name = lease.name if lease.source in NAMED else ""
     if lease.source is Source.PLAYERS:
         name = named.name(lease.target)
-    return WantedBy(source=lease.source.value, name=name, until=lease.until)
+    return WantedBy(source=lease.source.value, name=name, until=lease.until, doubtful=lease.unknown)
 
 
 def _kind(event: Event) -> Happening:

@@ -3,11 +3,14 @@
 from typing import Any, Final, override
 
 from homeassistant.components.event import EventEntity, EventEntityDescription
+from homeassistant.config_entries import ConfigSubentry
+from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .bot_entity import BotEntity, bot_of
-from .const import CONF_RELAY
+from .const import CONF_RELAY, DOMAIN
 from .coordinator import GuardianCoordinator, MinecraftCoordinator
 from .discord_bridge.access import Rank
 from .discord_bridge.bridge_port import ChannelMessage
@@ -62,6 +65,18 @@ async def async_setup_entry(
             async_add_entities(
                 [MessageEvent(hass, subentry, MESSAGE)], config_subentry_id=subentry.subentry_id
             )
+        else:
+            _forget_messages(hass, subentry)
+
+
+@callback
+def _forget_messages(hass: HomeAssistant, subentry: ConfigSubentry) -> None:
+    """Leave no dead entity where the channel was read and is not any more."""
+    entities = er.async_get(hass)
+    unique_id = f"{subentry.subentry_id}_{MESSAGE.key}"
+    known = entities.async_get_entity_id(Platform.EVENT, DOMAIN, unique_id)
+    if known is not None:
+        entities.async_remove(known)
 
 
 class ActivityEvent(CubeGuardianEntity[GuardianCoordinator], EventEntity):

@@ -1,9 +1,12 @@
 """Tie the arrows of one loaded host: what is seen goes to the guardian, its pace comes back."""
 
+from functools import partial
+
 from homeassistant.core import HomeAssistant, callback
 
 from .announcing import Announcer
 from .bot_link import async_get_bot
+from .bot_relay import GameRelay
 from .devices import async_update_version
 from .discord_feed import HostFeed
 from .mending import Mender
@@ -63,7 +66,10 @@ def async_follow(hass: HomeAssistant, entry: CubeGuardianConfigEntry) -> None:
     runtime.discord.async_start(feed)
     runtime.decisions.async_start()
     async_follow_wishes(hass, entry)
-    async_get_bot(hass).async_attach(entry, feed)
+    bot = async_get_bot(hass)
+    bot.async_attach(entry, feed)
+    entry.async_on_unload(partial(bot.async_detach, entry))
+    entry.async_on_unload(bot.async_read(GameRelay(hass, entry).async_heard))
     runtime.host.async_refresh_soon()
 
 

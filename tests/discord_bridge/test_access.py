@@ -270,6 +270,14 @@ def test_a_violation_before_a_restart_counts_after_it(access: Access) -> None:
     assert ask(again, Command.START, NOON + SECOND).locked
 
 
+def test_instants_that_were_edited_without_a_time_zone_lock_nobody_out(access: Access) -> None:
+    do(access, Command.START, NOON)
+    stored = json.loads(json.dumps(access.to_dict()).replace("+00:00", ""))
+    again = Access(PEOPLE)
+    again.restore(stored)
+    assert ask(again, Command.START, NOON + HOUR).outcome is Outcome.ALLOWED
+
+
 def test_what_another_version_stored_is_not_guessed_at(access: Access) -> None:
     with pytest.raises(ValueError, match="another version"):
         access.restore({"version": 2, "people": {}})
@@ -288,3 +296,60 @@ def test_a_crowd_of_strangers_takes_no_memory_and_frees_nobody(access: Access) -
         ask(access, Command.HELP, NOON, user)
     assert len(access.to_dict()["people"]) == 1000
     assert ask(access, Command.HELP, NOON).denial is Denial.LOCKED
+
+
+def test_what_is_only_begun_counts_already(access: Access) -> None:
+    first = ask(access, Command.START, NOON)
+    assert first.request is not None
+    access.carried_out(first.request, NOON)
+    assert ask(access, Command.START, NOON).denial is Denial.COOLDOWN
+
+
+def test_what_was_taken_back_costs_nothing(access: Access) -> None:
+    request = ask(access, Command.START, NOON).request
+    assert request is not None
+    access.carried_out(request, NOON)
+    access.taken_back(request)
+    assert ask(access, Command.START, NOON).outcome is Outcome.ALLOWED
+
+
+def test_only_the_last_of_the_same_is_taken_back(access: Access) -> None:
+    start = Request(user_id=ROBIN, command=Command.START)
+    access.carried_out(start, NOON)
+    access.carried_out(Request(user_id=ROBIN, command=Command.STOP), NOON)
+    access.carried_out(start, NOON + HOUR)
+    access.taken_back(start)
+    later = NOON + 5 * MINUTE
+    assert ask(access, Command.START, NOON + 30 * SECOND).denial is Denial.COOLDOWN
+    assert ask(access, Command.START, later).outcome is Outcome.ALLOWED
+    assert ask(access, Command.STOP, later).denial is Denial.COOLDOWN
+    access.taken_back(Request(user_id=EVE, command=Command.START))
+
+
+def test_an_admin_who_is_locked_out_still_has_the_brake(access: Access) -> None:
+    do(access, Command.START, NOON, BOSS)
+    assert [ask(access, Command.START, NOON, BOSS) for _ in range(3)][-1].locked
+    assert ask(access, Command.CANCEL, NOON, BOSS).outcome is Outcome.ALLOWED
+    for command in (Command.START, Command.STOP, Command.STATUS, Command.MAINTENANCE):
+        assert ask(access, command, NOON, BOSS).denial is Denial.LOCKED
+    lock(access, NOON)
+    assert ask(access, Command.CANCEL, NOON).denial is Denial.LOCKED
+
+
+def test_the_brake_is_no_way_to_flood(access: Access) -> None:
+    do(access, Command.START, NOON, BOSS)
+    for _ in range(3):
+        ask(access, Command.START, NOON, BOSS)
+    outcomes = [ask(access, Command.CANCEL, NOON, BOSS).outcome for _ in range(20)]
+    assert outcomes.count(Outcome.ALLOWED) < Limits().flood_most
+    assert outcomes[-1] is Outcome.DENIED
+
+
+def test_a_question_of_the_same_instant_is_another_question(access: Access) -> None:
+    first = ask(access, Command.STOP, NOON)
+    second = ask(access, Command.RESTART, NOON)
+    assert first.question != second.question
+    assert access.confirm(first.question, ROBIN, (), NOON).denial is Denial.NO_QUESTION
+    confirmed = access.confirm(second.question, ROBIN, (), NOON)
+    assert confirmed.request is not None
+    assert confirmed.request.command is Command.RESTART

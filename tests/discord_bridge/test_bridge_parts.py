@@ -3,6 +3,8 @@
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+import logging
+import re
 
 import pytest
 
@@ -27,7 +29,7 @@ from custom_components.cubeguardian.discord_bridge.identifying import (
     IdentifyBudget,
     TooManyIdentifiesError,
 )
-from custom_components.cubeguardian.discord_bridge.message import Message
+from custom_components.cubeguardian.discord_bridge.message import Message, length
 from custom_components.cubeguardian.discord_bridge.outbox import Delivery, Outbox, Parcel
 from custom_components.cubeguardian.discord_bridge.permitting import (
     ChannelFacts,
@@ -51,6 +53,7 @@ def _game(name: str, state: State = State.OFF) -> ThingView:
 
 
 ATTIC = _board("attic", _game("Survival"), _game("Creative", State.RUNNING))
+BEES = "\U0001f41d" * 64
 CELLAR = _board("cellar", state=State.COUNTDOWN)
 
 
@@ -111,6 +114,15 @@ def test_buttons_ask_which_one_where_several_may_be_meant() -> None:
     assert choice_buttons(replace(asked, command=Command.REPORT), found) == ()
 
 
+def test_buttons_for_things_of_the_same_name_say_whose_they_are() -> None:
+    asked = Asked(user_id=1, name="kim", command=Command.RESTART)
+    twins = (ATTIC, _board("barn", _game("Survival")))
+    labels = [one.label for one in choice_buttons(asked, aim(twins, "", Command.RESTART))]
+    assert labels == ["Survival · attic", "Creative · attic", "Survival · barn"]
+    alone = [one.label for one in choice_buttons(asked, aim((ATTIC,), "", Command.RESTART))]
+    assert alone == ["Survival", "Creative"]
+
+
 def test_no_button_forgets_the_delay_that_was_asked_for() -> None:
     found = aim((ATTIC, CELLAR), "", Command.STOP)
     asked = Asked(user_id=1, name="kim", command=Command.STOP, delay=timedelta(minutes=5))
@@ -142,6 +154,21 @@ def test_the_presence_is_never_too_long(english: dict[str, str]) -> None:
     shown = presence(many, english)
     assert len(shown) <= 128
     assert shown.endswith("60 playing")
+
+
+def test_discord_counts_some_letters_twice(english: dict[str, str]) -> None:
+    playing = replace(_game(BEES, State.RUNNING), players_online=3)
+    hive = _board(BEES, playing, playing)
+    asked = Asked(user_id=1, name="kim", command=Command.RESTART)
+    found = aim((hive, ATTIC), "", Command.RESTART)
+    for few in (found, found[:2]):
+        assert all(0 < length(one.label) <= 80 for one in choice_buttons(asked, few))
+    offered = choices((hive,), "", Command.START)
+    assert len(offered) == 3
+    assert all(0 < length(label) <= 100 for label, _ in offered)
+    shown = presence([hive] * 4, english)
+    assert length(shown) <= 128
+    assert shown.endswith("24 playing")
 
 
 @pytest.mark.parametrize(
@@ -237,6 +264,20 @@ class _Courier:
         return [one.message.content for one in self.sent]
 
 
+class _Slow(_Courier):
+    """Keeps the first one on its way until it may go."""
+
+    def __init__(self, *answers: Delivery) -> None:
+        super().__init__(*answers)
+        self.waits = False
+        self.may_go = asyncio.Event()
+
+    async def __call__(self, parcel: Parcel) -> Delivery:
+        self.waits = True
+        await self.may_go.wait()
+        return await super().__call__(parcel)
+
+
 def _outbox(keep_for: float = 60.0) -> Outbox:
     return Outbox(keep_for=keep_for, tell_dropped=lambda count: f"{count} lost")
 
@@ -306,6 +347,54 @@ async def test_a_courier_that_breaks_loses_one_message() -> None:
     assert courier.contents == ["1 lost\ngood"]
 
 
+async def test_what_is_lost_while_a_message_is_on_its_way_is_told_with_the_next() -> None:
+    outbox, courier = _outbox(), _Slow()
+    outbox.to_channel(1, Message(content="first"))
+    task = asyncio.create_task(outbox.run(courier))
+    await until(lambda: courier.waits)
+    for number in range(52):
+        outbox.to_channel(1, Message(content=str(number)))
+    assert outbox.dropped == 3
+    courier.may_go.set()
+    await until(lambda: len(courier.sent) == 51)
+    task.cancel()
+    await asyncio.wait({task})
+    # The first made room as well, but it was delivered after all.
+    assert courier.contents[:2] == ["first", "2 lost\n2"]
+    assert outbox.dropped == 0
+
+
+async def test_what_made_room_and_was_never_delivered_is_lost_once() -> None:
+    outbox, courier = _outbox(), _Slow(Delivery.NEVER)
+    outbox.to_channel(1, Message(content="first"))
+    task = asyncio.create_task(outbox.run(courier))
+    await until(lambda: courier.waits)
+    for number in range(50):
+        outbox.to_channel(1, Message(content=str(number)))
+    assert outbox.dropped == 1
+    courier.may_go.set()
+    await until(lambda: len(courier.sent) == 50)
+    task.cancel()
+    await asyncio.wait({task})
+    assert courier.contents[0] == "1 lost\n0"
+
+
+async def test_no_two_messages_are_taken_for_the_same() -> None:
+    """Discord sends a message with the number of one before a second time to nobody."""
+    outbox, courier = _outbox(), _Courier(Delivery.SENT, Delivery.NEVER)
+    outbox.to_people((7, 8, 9), Message(content="help"), 1)
+    outbox.to_channel(1, Message(content="next"))
+    await _run(outbox, courier, 4)
+    assert [(one.channel_id, one.user_id) for one in courier.sent] == [
+        (None, 7),
+        (1, None),
+        (None, 9),
+        (1, None),
+    ]
+    assert len({one.nonce for one in courier.sent}) == 4
+    assert all(len(one.nonce) <= 25 for one in courier.sent)
+
+
 # Keeping it up
 
 
@@ -329,6 +418,27 @@ async def test_attempts_follow_each_other_until_there_is_no_point() -> None:
 def test_pauses_grow_up_to_a_limit() -> None:
     pauses = BridgePace(first_pause=2, longest_pause=10).pauses()
     assert [next(pauses) for _ in range(5)] == [2, 4, 8, 10, 10]
+
+
+async def test_no_two_bots_come_back_at_the_same_instant(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+
+    async def attempt() -> End | None:
+        return None
+
+    for _ in range(20):
+        supervisor = Supervisor(attempt, replace(QUICK, first_pause=1000, longest_pause=1000))
+        running = asyncio.create_task(supervisor.run())
+        told = len(caplog.records)
+        await until(lambda: len(caplog.records) > told)  # noqa: B023
+        await supervisor.close(1.0)
+        assert await running is End.CLOSED
+    pauses = [float(one) for one in re.findall(r"is in (\d+) s", caplog.text)]
+    assert len(pauses) == 20
+    assert all(500 <= one <= 1000 for one in pauses)
+    assert len(set(pauses)) > 10
 
 
 async def test_closing_ends_what_runs_beside_and_takes_no_more() -> None:

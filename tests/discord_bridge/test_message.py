@@ -99,3 +99,8 @@ def test_an_embed_that_has_nothing_left_to_say_is_left_out() -> None:
     message = Message(embeds=(full, replace(full, description="y" * 4096), full)).fitted()
     assert len(message.embeds) == 2
     assert Message(embeds=(Embed(author="only"),)).fitted().embeds == ()
+
+
+def test_half_a_surrogate_pair_is_not_handed_over() -> None:
+    fitted = Message(content="a\ud800b\udfffc \U0001f41d").fitted()
+    assert fitted.content == "a?b?c \U0001f41d"

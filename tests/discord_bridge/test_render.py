@@ -147,6 +147,7 @@ def test_the_board_says_who_wants_the_host_and_what_forbids_to_wake_it(english: 
         wanted_by=(
             WantedBy(source="discord", name="Robin", until=SOON),
             WantedBy(source="keep_awake"),
+            WantedBy(source="players", name="Survival", doubtful=True),
             WantedBy(source="odd"),
         ),
         vetoes=("Quiet hours",),
@@ -156,6 +157,7 @@ def test_the_board_says_who_wants_the_host_and_what_forbids_to_wake_it(english: 
         "Wanted by:",
         f"• Discord command · `Robin` · until <t:{int(SOON.timestamp())}:t>",
         "• Keep awake",
+        "• Players online · `Survival` · not confirmed",
         "• `odd`",
         "Maintenance",
         "`New disk`",
@@ -170,7 +172,8 @@ def test_equal_facts_give_equal_messages(texts: Texts) -> None:
 
 def test_only_the_requester_is_mentioned_and_only_once(texts: Texts) -> None:
     message = ready_message(SURVIVAL, texts, requester=42)
-    assert (message.content, message.mentions) == ("<@42>", (42,))
+    assert message.content.startswith("<@42> `Survival` · ")
+    assert message.mentions == (42,)
     assert shown(message).count("<@") == 1
     unasked = ready_message(SURVIVAL, texts)
     assert (unasked.content, unasked.mentions) == ("", ())

@@ -73,11 +73,12 @@ class HomeAssistant:
         python_path: Sequence[Path] = (),
         socket_factory: SocketFactory | None = None,
         port: int = 0,
+        log_levels: Mapping[str, str] | None = None,
     ) -> None:
         """Prepare a Home Assistant of the interpreter `python` in an existing empty directory.
 
         `storage` holds documents for its .storage folder, by key; `python_path` the folders that
-        its interpreter looks into first.
+        its interpreter looks into first; `log_levels` are those beside our own, by logger.
         """
         self.directory = directory
         self.password = secrets.token_urlsafe(12)
@@ -90,7 +91,9 @@ class HomeAssistant:
         paths = [*python_path, *(() if prefix else (_LOOPBACK_ONLY,))]
         self._environment["PYTHONPATH"] = os.pathsep.join(str(path) for path in paths)
         self._integrations = integrations
-        self._configuration = configuration
+        levels = "".join(f"    {name}: {level}\n" for name, level in (log_levels or {}).items())
+        # The levels go on where what is made here ends.
+        self._configuration = _CONFIGURATION + levels + configuration
         self._storage = dict(storage or {})
         self._socket_factory = socket_factory
         self._process: asyncio.subprocess.Process | None = None
@@ -187,8 +190,7 @@ class HomeAssistant:
             )
 
     def _furnish(self) -> None:
-        configuration = _CONFIGURATION + self._configuration
-        (self.directory / "configuration.yaml").write_text(configuration, "utf-8")
+        (self.directory / "configuration.yaml").write_text(self._configuration, "utf-8")
         storage = self.directory / ".storage"
         storage.mkdir()
         documents = {

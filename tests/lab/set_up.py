@@ -19,9 +19,11 @@ class SetUpError(RuntimeError):
 class SetUp:
     """Sets the integration up in one Home Assistant; `record` is a line for each step."""
 
-    def __init__(self, client: HomeAssistantClient) -> None:
-        """Speak to a Home Assistant that is running."""
-        self.record: list[dict[str, Any]] = []
+    def __init__(
+        self, client: HomeAssistantClient, record: list[dict[str, Any]] | None = None
+    ) -> None:
+        """Speak to a Home Assistant that is running, and go on with a record if there is one."""
+        self.record = [] if record is None else record
         self._client = client
 
     async def add_host(
@@ -45,8 +47,22 @@ class SetUp:
         """Add a game server to a host; return the id of its subentry."""
         step = await self._client.begin("subentry", [entry_id, "minecraft_server"])
         await self._submit("subentry", step, form, "create_entry")
-        added = await self._client.ask("config_entries/subentries/list", entry_id=entry_id)
-        return str(added[-1]["subentry_id"])
+        return await self._newest_subentry(entry_id)
+
+    async def add_bot(self, entry_id: str, token: str, guild: str, form: Answers) -> str:
+        """Add the Discord bot, which is in this guild already; return the id of its subentry."""
+        step = await self._client.begin("subentry", [entry_id, "discord_bot"])
+        step = await self._submit("subentry", step, {"token": token}, "form", shows="user")
+        step = await self._submit("subentry", step, {"guild": guild}, "form", shows="guild")
+        await self._submit("subentry", step, form, "create_entry", shows="settings")
+        return await self._newest_subentry(entry_id)
+
+    async def add_webhook(self, entry_id: str, form: Answers) -> str:
+        """Add a Discord webhook; return the id of its subentry."""
+        step = await self._client.begin("subentry", [entry_id, "discord_webhook"])
+        step = await self._submit("subentry", step, form, "form", shows="user")
+        await self._submit("subentry", step, {}, "create_entry", shows="confirm")
+        return await self._newest_subentry(entry_id)
 
     async def set_options(self, entry_id: str, **sections: Answers) -> None:
         """Change some sections of the options; in the others everything stays as it is shown."""
@@ -54,6 +70,10 @@ class SetUp:
         form: dict[str, Answers] = {field["name"]: {} for field in step["data_schema"]}
         form |= sections
         await self._submit("options", step, form, "create_entry")
+
+    async def _newest_subentry(self, entry_id: str) -> str:
+        added = await self._client.ask("config_entries/subentries/list", entry_id=entry_id)
+        return str(added[-1]["subentry_id"])
 
     async def _submit(
         self, kind: str, step: Step, data: Answers, expected: str, shows: str | None = None

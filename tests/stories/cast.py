@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.lab.discord import DiscordStandIn
 from tests.lab.ha_client import CallError
 from tests.lab.namespaces import HOST_INTERFACE, TwoNamespaces, addresses
 from tests.lab.plan import GamePlan, GuestPlan, written
@@ -53,6 +54,7 @@ class Part:
     games: tuple[GamePlan, ...] = (GamePlan(),)
     others: tuple[GuestPlan, ...] = ()
     up: bool = False
+    discord: tuple[Document, ...] = ()
     options: Document = field(default_factory=short_options)
 
     def machine(self, wire: TwoNamespaces, index: int) -> RemoteHost:
@@ -80,6 +82,7 @@ class Part:
                 KnownGame(game_id=f"{self.name}-{number}", title=f"World {number}", plan=plan)
                 for number, plan in enumerate(self.games, start=1)
             ),
+            discord=self.discord,
             options=self.options,
         )
 
@@ -204,7 +207,10 @@ async def refused(call: Awaitable[Any]) -> CallError:
 
 @contextlib.asynccontextmanager
 async def company(
-    wire: TwoNamespaces, directory: Path, *parts: Part
+    wire: TwoNamespaces,
+    directory: Path,
+    *parts: Part,
+    discord: DiscordStandIn | None = None,
 ) -> AsyncGenerator[dict[str, Actor]]:
     """Set hosts on the wire, asleep or up, and start one Home Assistant that knows them all."""
     machines = [part.machine(wire, index) for index, part in enumerate(parts)]
@@ -217,7 +223,7 @@ async def company(
                 group.create_task(_plugged_in(part, machine, index))
                 for index, (part, machine) in enumerate(zip(parts, machines, strict=True))
             ]
-        home = home_on(wire, directory / "home", [task.result() for task in known])
+        home = home_on(wire, directory / "home", [task.result() for task in known], discord)
         scene = await stack.enter_async_context(begin(home))
         yield {
             part.name: Actor(part=part, machine=machine, scene=scene)

@@ -16,6 +16,7 @@ from aiohttp.connector import AddrInfoType
 
 from custom_components.cubeguardian.const import DOMAIN
 from tests.lab.companions import SECRETS
+from tests.lab.discord import REDIRECTING, VARIABLE, DiscordStandIn
 from tests.lab.ha_client import HomeAssistantClient, StateChange
 from tests.lab.home_assistant import HomeAssistant
 from tests.lab.namespaces import HOST_ADDRESS, HOST_INTERFACE, TwoNamespaces, project_root
@@ -28,6 +29,7 @@ POWER_CALL = "/nodes/pve/status"
 HOST, GAME = "host", "game"
 _BURST_SECONDS = 2.0
 _LOG_LINE = re.compile(r"^\d{4}-\d\d-\d\d \S+ (?P<level>[A-Z]+) \(")
+_TALKATIVE = ("discord", "discord_webhook", "requests", "urllib3")
 _BORN = "2026-11-01T12:00:00+00:00"
 # The lab shows Home Assistant only loopback, but here every interface is our own.
 _EVERY_ADAPTER = {"version": 1, "minor_version": 1, "data": {"configured_adapters": []}}
@@ -72,7 +74,10 @@ class KnownGame:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownHost:
-    """A host that Home Assistant knows from before its start, with its game servers."""
+    """A host that Home Assistant knows from before its start, with its game servers.
+
+    `discord` are the subentries of a bot and of webhooks, as Home Assistant stores them.
+    """
 
     entry_id: str = HOST
     title: str = "Attic"
@@ -80,6 +85,7 @@ class KnownHost:
     mac: str = MAC
     trust: dict[str, str] = field(default_factory=lambda: {"kind": "system"})
     games: tuple[KnownGame, ...] = (KnownGame(),)
+    discord: tuple[Document, ...] = ()
     options: Document = field(default_factory=dict)
 
     def entry(self) -> Document:
@@ -106,7 +112,7 @@ class KnownHost:
             "pref_disable_new_entities": False,
             "pref_disable_polling": False,
             "source": "user",
-            "subentries": [game.subentry(self.address) for game in self.games],
+            "subentries": [*(game.subentry(self.address) for game in self.games), *self.discord],
             "title": self.title,
             "unique_id": self.mac,
             "version": 1,
@@ -120,9 +126,15 @@ def config_entries(hosts: Iterable[KnownHost]) -> Document:
 
 
 def home_on(
-    wire: TwoNamespaces, directory: Path, hosts: Sequence[KnownHost] = (KnownHost(),)
+    wire: TwoNamespaces,
+    directory: Path,
+    hosts: Sequence[KnownHost] = (KnownHost(),),
+    discord: DiscordStandIn | None = None,
 ) -> HomeAssistant:
-    """Return the newest Home Assistant on our side of the wire, not started yet."""
+    """Return the newest Home Assistant on our side of the wire, not started yet.
+
+    With a Discord of ours it is led there, and everything that talks to it logs all it can.
+    """
 
     def open_socket(address: AddrInfoType) -> Any:
         return wire.home.open_socket(*address[:3])
@@ -133,6 +145,9 @@ def home_on(
         directory,
         integrations=[project_root() / "custom_components" / DOMAIN],
         prefix=wire.home.enter,
+        python_path=[REDIRECTING] if discord else (),
+        environment={VARIABLE: discord.origin} if discord else {},
+        log_levels=dict.fromkeys(_TALKATIVE, "debug") if discord else {},
         socket_factory=open_socket,
         storage={"core.config_entries": config_entries(hosts), "core.network": _EVERY_ADAPTER},
     )

@@ -5,8 +5,9 @@ Nothing here depends on names: people and roles are known by their ids.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import IntEnum, StrEnum
+from itertools import count
 from typing import Any, Final
 
 STORED_VERSION: Final = 1
@@ -170,6 +171,7 @@ class Access:
         self._limits = limits
         self._known: dict[int, _Person] = {}
         self._questions: dict[int, _Question] = {}
+        self._numbers = count()
 
     def decide(self, request: Request, now: datetime) -> Decision:
         """Say what becomes of a request."""
@@ -203,9 +205,17 @@ class Access:
         return True
 
     def carried_out(self, request: Request, now: datetime) -> None:
-        """Count a command that was carried out; one that was refused further on costs nothing."""
+        """Count a command from when it is begun: the same once more meanwhile is one too many."""
         if request.command in COUNTED:
             self._person(request.user_id, now).done.append((now, request.command))
+
+    def taken_back(self, request: Request) -> None:
+        """Forget the last of these: what was refused further on, or has failed, costs nothing."""
+        person = self._known.get(request.user_id)
+        done = person.done if person else []
+        same = [place for place, (_, what) in enumerate(done) if what is request.command]
+        if same:
+            del done[same[-1]]
 
     def _judged(self, request: Request, now: datetime) -> Decision:
         """Say whether somebody may ask for this now."""
@@ -252,7 +262,8 @@ class Access:
         self, person: _Person, request: Request, rank: Rank, now: datetime
     ) -> Decision | None:
         """Refuse whoever is locked out or asks too fast; say so only once in a row."""
-        if person.locked_until and now < person.locked_until:
+        is_locked = person.locked_until is not None and now < person.locked_until
+        if is_locked and not _is_never_too_late(request.command, rank):
             decision = Decision(
                 outcome=Outcome.DENIED,
                 request=request,
@@ -263,7 +274,8 @@ class Access:
             )
             person.quiet = True
             return decision
-        person.locked_until = None
+        if not is_locked:
+            person.locked_until = None
         if len(person.asked) < self._limits.flood_most:
             person.asked.append(now)
             person.quiet = False
@@ -324,7 +336,8 @@ class Access:
     def _ask(self, request: Request, rank: Rank, now: datetime) -> Decision:
         """Open a question; it takes the place of one that is still open."""
         until = now + self._limits.confirm_within
-        key = f"{request.user_id:x}-{int(now.timestamp() * 1000):x}"
+        # Unlike any other: not of this instant, not of the time before a restart.
+        key = f"{request.user_id:x}-{int(now.timestamp() * 1000):x}-{next(self._numbers):x}"
         self._questions[request.user_id] = _Question(key=key, request=request, until=until)
         return Decision(
             outcome=Outcome.CONFIRM, request=request, rank=rank, until=until, question=key
@@ -352,6 +365,11 @@ def _least(command: Command) -> Rank:
     return Rank.NOBODY if command in _FOR_ANYBODY else Rank.PLAYER
 
 
+def _is_never_too_late(command: Command, rank: Rank) -> bool:
+    """Say whether somebody may do this even while locked out: an admin keeps the brake."""
+    return command is Command.CANCEL and rank >= Rank.ADMIN
+
+
 def _unasked(denial: Denial, request: Request | None = None) -> Decision:
     return Decision(outcome=Outcome.DENIED, denial=denial, request=request)
 
@@ -367,7 +385,7 @@ def _stored(person: _Person) -> dict[str, Any]:
 
 def _restored(stored: Mapping[str, Any]) -> _Person:
     return _Person(
-        done=[(datetime.fromisoformat(at), Command(command)) for at, command in stored["done"]],
+        done=[(_moment(at), Command(command)) for at, command in stored["done"]],
         violations=int(stored["violations"]),
         violated_at=_instant(stored["violated_at"]),
         locked_until=_instant(stored["locked_until"]),
@@ -375,4 +393,8 @@ def _restored(stored: Mapping[str, Any]) -> _Person:
 
 
 def _instant(stored: str | None) -> datetime | None:
-    return None if stored is None else datetime.fromisoformat(stored)
+    return None if stored is None else _moment(stored)
+
+
+def _moment(stored: str) -> datetime:
+    return datetime.fromisoformat(stored).astimezone(UTC)

@@ -5,6 +5,7 @@ from typing import Final
 
 from .access import Command
 from .bridge_port import Board, Found
+from .message import beginning
 from .quoting import plain
 from .view import State
 
@@ -36,7 +37,7 @@ def by_key(boards: Iterable[Board], key: str) -> Found | None:
 
 def choices(boards: Iterable[Board], typed: str, command: Command) -> list[tuple[str, str]]:
     """Return what to offer while somebody types: label and key, those that begin so first."""
-    offered = [(_label(one), one.key) for one in things(boards, command)]
+    offered = [(label(one), one.key) for one in things(boards, command)]
     wanted = typed.strip().casefold()
     fitting = [line for line in offered if wanted in line[0].casefold()]
     fitting.sort(key=lambda line: not line[0].casefold().startswith(wanted))
@@ -49,17 +50,17 @@ def aim(boards: Iterable[Board], typed: str, command: Command) -> tuple[Found, .
     if typed:
         wanted = typed.strip().casefold()
         return tuple(one for one in offered if typed == one.key) or tuple(
-            one for one in offered if wanted in {one.thing.name.casefold(), _label(one).casefold()}
+            one for one in offered if wanted in {one.thing.name.casefold(), label(one).casefold()}
         )
     return _LIKELY.get(command, _hosts)(offered)
 
 
-def _label(found: Found) -> str:
+def label(found: Found, limit: int = _CHOICE_LENGTH) -> str:
     """Return what tells a thing from others of the same name."""
     name = plain(found.thing.name) or "?"
     if not found.is_game:
-        return name[:_CHOICE_LENGTH]
-    return f"{name} · {plain(found.board.view.host.name)}"[:_CHOICE_LENGTH]
+        return beginning(name, limit)
+    return beginning(f"{name} · {plain(found.board.view.host.name)}", limit)
 
 
 def _hosts(offered: tuple[Found, ...]) -> tuple[Found, ...]:

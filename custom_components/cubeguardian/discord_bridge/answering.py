@@ -5,9 +5,10 @@ from datetime import datetime
 from typing import Final
 
 from .access import Command
+from .aiming import label
 from .bridge_port import STAY, Asked, Board, Failed, Found, Refused
 from .buttons import COMMAND_OF, Act, Button, Look
-from .message import Embed, Message
+from .message import Embed, Message, beginning, length
 from .quoting import code, plain
 from .render import event_message, status_message
 from .view import EventView, Happening, State, ThingView
@@ -142,8 +143,9 @@ def choice_buttons(asked: Asked, found: tuple[Found, ...]) -> tuple[Button, ...]
     act = _ACTS.get(asked.command)
     if act is None or asked.delay or asked.stay != STAY:
         return ()
+    is_one_house = len({one.board.key for one in found}) == 1
     return tuple(
-        Button(act=act, key=one.key, label=plain(one.thing.name, _LABEL_LIMIT) or "?")
+        Button(act=act, key=one.key, label=_button_label(one, is_one_house=is_one_house))
         for one in found[:_BUTTONS_MOST]
     )
 
@@ -169,7 +171,14 @@ def presence(boards: Iterable[Board], texts: Texts) -> str:
     counts = [game.players_online for one in shown for game in one.view.games]
     playing = sum(count for count in counts if count)
     suffix = f" · {text(texts, 'presence_players', count=str(playing))}" if playing else ""
-    return f"{hosts[: _PRESENCE_LIMIT - len(suffix)]}{suffix}"
+    return f"{beginning(hosts, _PRESENCE_LIMIT - length(suffix))}{suffix}"
+
+
+def _button_label(found: Found, *, is_one_house: bool) -> str:
+    """Return the name of a thing, with its host where there are several."""
+    if is_one_house:
+        return beginning(plain(found.thing.name) or "?", _LABEL_LIMIT)
+    return label(found, _LABEL_LIMIT)
 
 
 def _panel_button(texts: Texts, act: Act, look: Look, *, enabled: bool) -> Button:

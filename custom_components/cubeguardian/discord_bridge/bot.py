@@ -12,18 +12,18 @@ from typing import Any, Final
 
 import discord
 
-from .access import Command, Outcome, Rank
+from .access import Command, Rank
 from .bridge_port import Asked, Board, BridgeMemory, BridgePort, End
 from .bridge_settings import BridgePace, BridgeSettings
 from .buttons import COMMAND_OF, Act
 from .commands import CommandsTree, InteractionReply, asked_of, commands_tree, stay_of
 from .exchange import Exchange
+from .hushing import hush
 from .identifying import IdentifyBudget
 from .message import Message
 from .outbox import Delivery, Parcel
 from .panel import (
     Interaction,
-    Panel,
     PressedButton,
     Shown,
     activity_of,
@@ -32,10 +32,12 @@ from .panel import (
     hang_up,
     in_voice,
     may_read,
+    panel_of,
+    take_roles_from_voice,
     voice_member,
 )
 from .permitting import problems
-from .supervising import Supervisor, keep_shown
+from .supervising import Supervisor, keep_shown, to_the_end
 from .wording import Texts
 
 _LOGGER = logging.getLogger(__name__)
@@ -65,6 +67,7 @@ class BridgeClient(discord.Client):
         self._bridge = bridge
         self._exchange = exchange
         self._budget = budget
+        take_roles_from_voice(self)
 
     @property
     def is_serving(self) -> bool:
@@ -109,8 +112,9 @@ class BridgeClient(discord.Client):
     async def on_guild_available(self, guild: discord.Guild) -> None:
         """Look around after an outage; what is there at the start is looked at when ready."""
         if guild.id == self.guild_id and self.is_ready():
-            await self._bridge.register(self._tree)
             self._look_at(guild)
+            await self._bridge.register(self._tree)
+            self._look_at(guild, voice=False)
 
     async def on_guild_unavailable(self, guild: discord.Guild) -> None:
         """Know nothing of it."""
@@ -120,8 +124,9 @@ class BridgeClient(discord.Client):
     async def on_guild_join(self, guild: discord.Guild) -> None:
         """Register the commands where they were never known."""
         if guild.id == self.guild_id and self.is_ready():
-            await self._bridge.register(self._tree, again=True)
             self._look_at(guild)
+            await self._bridge.register(self._tree, again=True)
+            self._look_at(guild, voice=False)
 
     async def on_guild_remove(self, guild: discord.Guild) -> None:
         """Miss it."""
@@ -132,21 +137,28 @@ class BridgeClient(discord.Client):
         """Look whether the channel for those who are away is another."""
         self._look_at(after)
 
-    async def on_guild_channel_create(self, channel: discord.abc.GuildChannel) -> None:
-        """Look what may be done in it, or miss it."""
-        self._look_at(channel.guild, voice=False)
+    async def on_guild_channel_create(self, one: discord.abc.GuildChannel | discord.Role) -> None:
+        """Look what may be done with it, or without."""
+        self._look_at(one.guild, voice=False)
 
-    on_guild_channel_delete = on_guild_channel_create
+    on_guild_role_delete = on_guild_channel_create
+
+    async def on_guild_channel_delete(self, channel: discord.abc.GuildChannel) -> None:
+        """Miss it, and those who were in it."""
+        self._look_at(channel.guild)
 
     async def on_guild_channel_update(
-        self, _: discord.abc.GuildChannel, after: discord.abc.GuildChannel
+        self, _: object, after: discord.abc.GuildChannel | discord.Role
     ) -> None:
-        """Look what may be done in it."""
-        self._look_at(after.guild, voice=False)
-
-    async def on_guild_role_update(self, _: discord.Role, after: discord.Role) -> None:
         """Look what may be done now."""
         self._look_at(after.guild, voice=False)
+
+    on_guild_role_update = on_guild_channel_update
+
+    async def on_member_update(self, _: discord.Member, after: discord.Member) -> None:
+        """Look what may be done with other roles: of itself the bot is always told."""
+        if after == after.guild.me:
+            self._look_at(after.guild, voice=False)
 
     # People
 
@@ -203,22 +215,24 @@ class BridgeClient(discord.Client):
 
     async def _refresh(self, interaction: Interaction, asked: Asked) -> None:
         """Show the panel as it is, and have everything looked at anew."""
-        if self._exchange.desk.may_press(asked).outcome is not Outcome.ALLOWED:
-            self.serve(interaction, asked)
+        reply = self._reply(interaction)
+        if not await self._exchange.desk.may_look(asked, reply):
             return
         self._exchange.refresh()
         shown = self._exchange.panel()
-        if await self._reply(interaction).replace(*shown):
+        if await reply.replace(*shown):
             self._bridge.showed(interaction.message, shown)
 
     def _reply(self, interaction: Interaction) -> InteractionReply:
-        return InteractionReply(interaction, self._bridge, self._exchange.pace)
+        exchange = self._exchange
+        return InteractionReply(interaction, self._bridge, exchange.settings, exchange.pace)
 
     # What can be seen
 
     def _look_around(self) -> None:
         guild = self.get_guild(self.guild_id)
         if guild is None:
+            self._exchange.voice.away()
             self._find_problems(None)
         else:
             self._look_at(guild)
@@ -231,10 +245,8 @@ class BridgeClient(discord.Client):
             self._exchange.voice.away()
             return
         if voice:
-            afk_channel_id = guild.afk_channel.id if guild.afk_channel else None
-            self._exchange.voice.reconciled(
-                in_voice(guild, self._exchange.settings), afk_channel_id
-            )
+            afk = guild.afk_channel.id if guild.afk_channel else None
+            self._exchange.voice.reconciled(in_voice(guild, self._exchange.settings), afk)
         self._find_problems(guild)
 
     def _find_problems(self, guild: discord.Guild | None) -> None:
@@ -268,13 +280,14 @@ class Bridge:
         self._budget = budget or IdentifyBudget()
         self._supervisor = Supervisor(self._connect, self._pace)
         self._client: BridgeClient | None = None
-        self._panel = _panel(exchange)
+        self._panel = panel_of(memory, settings.panel_channel_id, exchange.panel, exchange.remember)
         self._presence = ""
         self._registered = False
         self.may_register = True
         self.update = exchange.update
         self.tell = exchange.tell
         self.say = exchange.say
+        hush()
         # Voice is listened to, never joined: what is missing for that is nothing to warn of.
         discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
 
@@ -298,6 +311,7 @@ class Bridge:
     async def close(self) -> None:
         """Leave Discord; that takes 5 s at most."""
         await self._supervisor.close(self._pace.close_within + 1.0)
+        self._exchange.ended()
 
     # For the connection
 
@@ -357,7 +371,7 @@ class Bridge:
             return _ENDS.get(closed.code)
         finally:
             self._exchange.lost()
-            await hang_up(client, self._pace.close_within)
+            await to_the_end(hang_up(client, self._pace.close_within))
         return None
 
     async def _send(self, parcel: Parcel) -> Delivery:
@@ -383,16 +397,3 @@ class Bridge:
             text = self._exchange.presence()
             await client.change_presence(activity=activity_of(text))
             self._presence = text
-
-
-def _panel(exchange: Exchange) -> Panel:
-    channel_id = exchange.settings.panel_channel_id or 0
-    is_same = exchange.memory.panel_channel_id == channel_id
-    return Panel(
-        channel_id,
-        message_id=exchange.memory.panel_message_id if is_same else None,
-        content=exchange.panel,
-        moved=lambda message_id: exchange.remember(
-            panel_channel_id=channel_id, panel_message_id=message_id
-        ),
-    )

@@ -146,11 +146,12 @@ class End(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BridgeMemory:
-    """What outlives a restart; plain values for the store."""
+    """What outlives a restart; plain values for the store. `dropped`: messages not told of yet."""
 
     access: Mapping[str, Any] | None = None
     panel_channel_id: int | None = None
     panel_message_id: int | None = None
+    dropped: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,10 +15,11 @@ from discord import app_commands
 from .access import Command
 from .aiming import choices
 from .bridge_port import STAY, Asked, Board, Maintenance, Stay
-from .bridge_settings import BridgePace
+from .bridge_settings import BridgePace, BridgeSettings
 from .buttons import Button
 from .message import Message
 from .panel import Interaction, embeds_of, mentions_of, view_of
+from .view import Group
 from .wording import Texts
 
 _LOGGER = logging.getLogger(__name__)
@@ -249,10 +250,25 @@ class Surroundings(Protocol):
 
 
 class InteractionReply:
-    """Answer an interaction; after a quarter of an hour, or a new connection, as the bot."""
+    """Answer an interaction; after a quarter of an hour, or a new connection, as the bot.
 
-    def __init__(self, interaction: Interaction, around: Surroundings, pace: BridgePace) -> None:
+    What a button of the panel leads to is shown by the panel: only who has pressed it gets an
+    answer, so that the panel is not pushed out of sight.
+    """
+
+    def __init__(
+        self,
+        interaction: Interaction,
+        around: Surroundings,
+        settings: BridgeSettings,
+        pace: BridgePace,
+    ) -> None:
         """Start with nothing said."""
+        pressed = interaction.message
+        self._on_panel = pressed is not None and not pressed.flags.ephemeral
+        told_in = settings.channel_id
+        self._channel_id = (self._on_panel and told_in) or interaction.channel_id
+        self._is_told = told_in == self._channel_id and Group.READY in settings.groups
         self._interaction = interaction
         self._around = around
         self._pace = pace
@@ -290,21 +306,27 @@ class InteractionReply:
         response = self._interaction.response
         if response.is_done():
             return True
+        hidden = hidden or self._on_panel
         self._deferred = await self._taken(response.defer(thinking=True, ephemeral=hidden))
         return self._deferred
 
     async def show(self, message: Message) -> bool:
         """Show the answer, or put it in the place of the one before."""
-        if self._is_open:
-            return await self._taken(self._show(message))
-        return await self._taken(self._edit_as_bot(message))
+        error = await self._error(
+            self._show(message) if self._is_open else self._edit_as_bot(message)
+        )
+        # Whoever has deleted the answer does not miss it: to try again would change nothing.
+        return error is None or isinstance(error, discord.NotFound)
 
     async def announce(self, message: Message) -> bool:
         """Say something new after the answer, as the bot where it cannot be said so.
 
-        Where nobody knows whether it was said, nobody is mentioned a second time.
+        Where nobody knows whether it was said, nobody is mentioned a second time. A channel that
+        is told of it anyway needs only the mention.
         """
-        if self._is_open:
+        if self._is_told:
+            message = replace(message, embeds=())
+        if self._is_open and not self._on_panel:
             error = await self._error(
                 self._interaction.followup.send(
                     content=message.content,
@@ -316,9 +338,9 @@ class InteractionReply:
                 return True
             if _is_unclear(error):
                 message = replace(message, content="", mentions=())
-        if self._interaction.channel_id is None:
+        if self._channel_id is None or not (message.content or message.embeds):
             return False
-        self._around.post(self._interaction.channel_id, message)
+        self._around.post(self._channel_id, message)
         return True
 
     @property

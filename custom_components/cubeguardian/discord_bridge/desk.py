@@ -63,6 +63,7 @@ class Desk:
         self._following = 0
         self._calls: set[asyncio.Future[None]] = set()
         self._asked_back: dict[int, Asked] = {}
+        self._waiting_for: set[tuple[int, str]] = set()
 
     def texts_for(self, language: str) -> Texts:
         """Return the texts in somebody's language, or in the one that was chosen."""
@@ -93,17 +94,20 @@ class Desk:
         texts = self.texts_for(asked.language)
         now = self._clock()
         decision = self._access.confirm(question, asked.user_id, asked.role_ids, now)
-        self._asked_back.pop(asked.user_id, None)
         self._decided()
         request = decision.request
         if request is not None:
+            self._asked_back.pop(asked.user_id, None)
             asked = replace(
                 asked, command=request.command, target=request.target, delay=request.delay
             )
         found = by_key(self._port.boards(), asked.target)
         if decision.outcome is Outcome.ALLOWED and found is not None:
+            self._count(decision)
             if await reply.replace(said(texts, "confirmed")):
                 await self._carry_out(decision, asked, found, reply)
+            else:
+                self._take_back(decision)
             return
         if decision.denial is None:
             await reply.replace(said(texts, "nothing_here"))
@@ -120,15 +124,22 @@ class Desk:
             self._write(meant, self._nobody_decided(meant), Result.WITHDRAWN)
         await reply.replace(said(texts, "withdrawn"))
 
-    def may_press(self, asked: Asked) -> Decision:
-        """Decide about something that only looks."""
-        return self._decide(replace(asked, command=Command.STATUS), ())
+    async def may_look(self, asked: Asked, reply: Reply) -> bool:
+        """Decide about something that only looks; whoever may not is told so."""
+        decision = self._decide(replace(asked, command=Command.STATUS), ())
+        if decision.outcome is not Outcome.ALLOWED:
+            await self._deny(decision, asked, reply)
+            return False
+        return True
 
     async def _go_on(self, decision: Decision, asked: Asked, found: Found, reply: Reply) -> None:
         """Carry out, ask back or deny."""
         if decision.outcome is Outcome.ALLOWED:
+            self._count(decision)
             if await reply.begin(hidden=asked.command is Command.REPORT):
                 await self._carry_out(decision, asked, found, reply)
+            else:
+                self._take_back(decision)
             return
         if decision.outcome is Outcome.DENIED or decision.until is None:
             await self._deny(decision, asked, reply)
@@ -150,13 +161,13 @@ class Desk:
         try:
             if asked.command is Command.REPORT:
                 message = report_message(await self._port.report(found.board.key), texts)
-                self._carried_out(decision, asked, found)
+                self._write(asked, decision, Result.DONE, found)
                 await reply.show(message)
             elif asked.command in FOLLOWED:
                 await self._follow(decision, asked, found, reply)
             else:
                 await self._at_once(asked, asker, found)
-                self._carried_out(decision, asked, found)
+                self._write(asked, decision, Result.DONE, found)
                 await reply.show(done_message(found, asked, self._clock(), texts))
         except Refused as refused:
             self._write(asked, decision, Result.REFUSED, found, detail=refused.reason)
@@ -185,24 +196,34 @@ class Desk:
             boards=self._port.boards, changes=self._changes, pace=self._pace, texts=texts
         )
         self._following += 1
+        waits = (asked.user_id, found.key)
+        self._waiting_for.add(waits)
         try:
             ready = await follower.follow(found.key, course, reply, call)
         finally:
             self._following -= 1
-        if ready is not None and (course.has_moved or not was_up):
+        if ready is None or waits not in self._waiting_for:
+            return
+        # Whoever has asked twice for the same is mentioned once all the same.
+        self._waiting_for.discard(waits)
+        if course.has_moved or not was_up:
             await reply.announce(ready_message(ready, texts, requester=asked.user_id))
 
     async def _call(self, decision: Decision, asked: Asked, found: Found) -> None:
-        """Hand over a command that takes its time; it counts once it was accepted."""
+        """Hand over a command that takes its time; it costs nothing unless it is accepted."""
         asker = _asker(asked, decision)
-        match asked.command:
-            case Command.START:
-                await self._port.wake(found.key, asker)
-            case Command.STOP:
-                await self._port.shut_down(found.key, asker, asked.delay)
-            case _:
-                await self._port.restart(found.key, asker)
-        self._carried_out(decision, asked, found)
+        try:
+            match asked.command:
+                case Command.START:
+                    await self._port.wake(found.key, asker)
+                case Command.STOP:
+                    await self._port.shut_down(found.key, asker, asked.delay)
+                case _:
+                    await self._port.restart(found.key, asker)
+        except Exception:
+            self._take_back(decision)
+            raise
+        self._write(asked, decision, Result.DONE, found)
 
     def _called(self, call: asyncio.Future[None]) -> None:
         """Let go of a command: nobody who stops looking on ends what was begun."""
@@ -237,7 +258,9 @@ class Desk:
 
     async def _ask_which(self, asked: Asked, meant: tuple[Found, ...], reply: Reply) -> None:
         """Ask what is meant; whoever may not ask at all is told that instead."""
-        decision = self._decide(replace(asked, command=Command.PLAYERS), meant)
+        is_brake = asked.command is Command.CANCEL
+        command = Command.CANCEL if is_brake else Command.PLAYERS
+        decision = self._decide(replace(asked, command=command), meant)
         if decision.outcome is not Outcome.ALLOWED:
             await self._deny(decision, asked, reply)
             return
@@ -277,12 +300,17 @@ class Desk:
         rank = self._access.people.rank(asked.user_id, asked.role_ids)
         return Decision(outcome=Outcome.DENIED, rank=rank)
 
-    def _carried_out(self, decision: Decision, asked: Asked, found: Found) -> None:
-        """Count and write down what was done."""
-        if decision.request is not None and asked.command in COUNTED:
+    def _count(self, decision: Decision) -> None:
+        """Count what is about to be done."""
+        if decision.request is not None and decision.request.command in COUNTED:
             self._access.carried_out(decision.request, self._clock())
             self._decided()
-        self._write(asked, decision, Result.DONE, found)
+
+    def _take_back(self, decision: Decision) -> None:
+        """Count it no longer: it was not done."""
+        if decision.request is not None and decision.request.command in COUNTED:
+            self._access.taken_back(decision.request)
+            self._decided()
 
     def _write(
         self,

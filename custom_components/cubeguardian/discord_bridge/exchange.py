@@ -49,7 +49,9 @@ class Exchange:
         self.changes = Changes()
         self.voice = VoiceWatch(settings, port)
         self.outbox = Outbox(
-            keep_for=pace.keep_for, tell_dropped=lambda count: dropped_note(count, self.own_texts)
+            keep_for=pace.keep_for,
+            tell_dropped=lambda count: dropped_note(count, self.own_texts),
+            dropped=memory.dropped,
         )
         self.access = _access(settings, memory)
         self.connected = False
@@ -171,6 +173,10 @@ class Exchange:
         self._forget_timer()
         self.voice.away()
         self._set_connected(connected=False)
+
+    def ended(self) -> None:
+        """Keep how much was not said: whoever comes next says so."""
+        self.remember(dropped=self.outbox.lost)
 
     def _forget_timer(self) -> None:
         if self._away_timer is not None:

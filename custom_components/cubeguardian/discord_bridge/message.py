@@ -61,7 +61,9 @@ class Message:
             left -= _embed_length(fitted)
             if fitted.title or fitted.description or fitted.fields:
                 embeds.append(fitted)
-        return replace(self, content=cut(self.content, CONTENT_LIMIT), embeds=tuple(embeds))
+        # Half of a surrogate pair cannot be sent.
+        content = self.content.encode(errors="replace").decode()
+        return replace(self, content=cut(content, CONTENT_LIMIT), embeds=tuple(embeds))
 
 
 def length(text: str) -> int:
@@ -76,7 +78,7 @@ def cut(text: str, limit: int) -> str:
     """
     if length(text) <= limit:
         return text
-    kept = _beginning(text, limit - 2)
+    kept = beginning(text, limit - 2)
     if "\n" in kept:
         return f"{kept.rpartition('\n')[0]}\n{_MORE}"
     if kept.count("`") % 2:
@@ -84,7 +86,8 @@ def cut(text: str, limit: int) -> str:
     return f"{kept.rstrip()}{_MORE}" if limit >= len(_MORE) + 1 else ""
 
 
-def _beginning(text: str, limit: int) -> str:
+def beginning(text: str, limit: int) -> str:
+    """Return at most `limit` of a text by Discord's counting."""
     taken = accumulate(map(length, text))
     return text[: sum(1 for _ in takewhile(lambda end: end <= limit, taken))]
 

@@ -29,30 +29,47 @@ class Delivery(Enum):
 class Parcel:
     """A message for a channel or a person.
 
-    `number` is the same for what belongs together. `fallback_id`: the channel that is told where
-    a person cannot be.
+    `number` is the same for what belongs together, `serial` its own. `fallback_id`: the channel
+    that is told where a person cannot be.
     """
 
     message: Message
     number: int
+    serial: int = 0
     since: float
     channel_id: int | None = None
     user_id: int | None = None
     fallback_id: int | None = None
 
+    @property
+    def nonce(self) -> str:
+        """Give what Discord tells a message by that it was sent before; at most 25 characters."""
+        return f"{self.serial:x}-{int(self.since * 1000):x}"
+
 
 class Outbox:
     """Keep what is to be sent until it was. `tell_dropped` says how many were lost."""
 
-    def __init__(self, *, keep_for: float, tell_dropped: Callable[[int], str]) -> None:
-        """Start empty; what could not be sent within `keep_for` seconds is dropped."""
+    def __init__(
+        self, *, keep_for: float, tell_dropped: Callable[[int], str], dropped: int = 0
+    ) -> None:
+        """Start empty, with so many lost before.
+
+        What could not be sent within `keep_for` seconds is dropped.
+        """
         self._keep_for = keep_for
         self._tell_dropped = tell_dropped
         self._queue: deque[Parcel] = deque()
         self._stirred = Changes()
         self._number = 0
+        self._serial = 0
         self._fallen_back: deque[int] = deque(maxlen=_WAITING_MOST)
-        self.dropped = 0
+        self.dropped = dropped
+
+    @property
+    def lost(self) -> int:
+        """Give how many are lost where nothing is sent any more."""
+        return self.dropped + len(self._queue)
 
     def to_channel(self, channel_id: int, message: Message) -> None:
         """Take in what a channel is to be told; never waits."""
@@ -78,7 +95,7 @@ class Outbox:
             if not self._queue:
                 await self._stirred.wait()
                 continue
-            parcel = self._queue[0]
+            parcel, told = self._queue[0], self.dropped
             delivery = await self._delivery(parcel, send)
             if delivery is Delivery.LATER:
                 await self._stirred.wait(pause)
@@ -87,7 +104,10 @@ class Outbox:
             pause = 1.0
             if self._queue and self._queue[0] is parcel:
                 self._queue.popleft()
-            self._settle(parcel, delivery)
+            else:
+                # It had to make room while it was on its way, and was counted as lost then.
+                self.dropped -= 1
+            self._settle(parcel, delivery, told)
 
     async def _delivery(
         self, parcel: Parcel, send: Callable[[Parcel], Awaitable[Delivery]]
@@ -100,20 +120,18 @@ class Outbox:
             _LOGGER.exception("A message for Discord could not be sent")
             return Delivery.NEVER
 
-    def _settle(self, parcel: Parcel, delivery: Delivery) -> None:
-        """Count what was lost, or send it somewhere else."""
+    def _settle(self, parcel: Parcel, delivery: Delivery, told: int) -> None:
+        """Count what was lost, or send it somewhere else; `told` is how many it has told of."""
         if delivery is Delivery.SENT:
             if parcel.channel_id is not None:
-                self.dropped = 0
+                self.dropped -= told
             return
         if parcel.user_id is None or parcel.fallback_id is None:
             self.dropped += 1
         elif parcel.number not in self._fallen_back:
             self._fallen_back.append(parcel.number)
-            aside = replace(
-                parcel, channel_id=parcel.fallback_id, user_id=None, since=time.monotonic()
-            )
-            self._queue.appendleft(aside)
+            aside = self._parcel(parcel.message, channel_id=parcel.fallback_id)
+            self._queue.appendleft(replace(aside, number=parcel.number))
 
     def _parcel(
         self,
@@ -123,9 +141,11 @@ class Outbox:
         user_id: int | None = None,
         fallback_id: int | None = None,
     ) -> Parcel:
+        self._serial += 1
         return Parcel(
             message=message.fitted(),
             number=self._number,
+            serial=self._serial,
             since=time.monotonic(),
             channel_id=channel_id,
             user_id=user_id,

@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol, Self
 import discord
 from discord.gateway import DiscordWebSocket, KeepAliveHandler
 
+from .bridge_port import BridgeMemory
 from .bridge_settings import BridgeSettings
 from .buttons import BUTTON_ID, Act, Button, Look
 from .message import Embed, Message
@@ -106,12 +107,17 @@ class Panel:
         message_id: int | None,
         content: Callable[[], Shown],
         moved: Callable[[int], None],
+        left: tuple[int, int] | None = None,
     ) -> None:
-        """Start with where it was; `moved` is told the id of a new message."""
+        """Start with where it was; `moved` is told the id of a new message.
+
+        `left`: the channel and the id of the one before, where it stood in another channel.
+        """
         self._channel_id = channel_id
         self._message_id = message_id
         self._content = content
         self._moved = moved
+        self._left = left
         self._shown: Shown | None = None
 
     @property
@@ -135,6 +141,8 @@ class Panel:
             self._message_id = await _found(client, channel)
         if self._message_id is None or not await _edited(channel, self._message_id, shown):
             message, buttons = shown
+            # Where nobody learns whether this arrives, it is looked for before the next.
+            self._message_id = None
             posted = await channel.send(
                 content=message.content,
                 embeds=embeds_of(message),
@@ -145,6 +153,35 @@ class Panel:
             self._message_id = posted.id
         self._moved(self._message_id)
         self._shown = shown
+        await self._clear_away(client)
+
+    async def _clear_away(self, client: discord.Client) -> None:
+        """Delete the one before: nobody would keep it up to date."""
+        left, self._left = self._left, None
+        if left is not None:
+            channel_id, message_id = left
+            channel = client.get_partial_messageable(channel_id)
+            with suppress(discord.HTTPException):
+                await channel.get_partial_message(message_id).delete()
+
+
+def panel_of(
+    memory: BridgeMemory,
+    channel_id: int | None,
+    content: Callable[[], Shown],
+    remember: Callable[..., None],
+) -> Panel:
+    """Return the panel of a channel as it is remembered."""
+    before = memory.panel_channel_id, memory.panel_message_id
+    is_same = before[0] == channel_id
+    left = None if is_same or before[0] is None or before[1] is None else (before[0], before[1])
+    return Panel(
+        channel_id or 0,
+        message_id=before[1] if is_same else None,
+        content=content,
+        moved=lambda message_id: remember(panel_channel_id=channel_id, panel_message_id=message_id),
+        left=left,
+    )
 
 
 async def _edited(channel: discord.PartialMessageable, message_id: int, shown: Shown) -> bool:
@@ -196,6 +233,25 @@ def _embed(embed: Embed) -> discord.Embed:
     for field in embed.fields:
         made.add_field(name=field.name, value=field.value, inline=field.inline)
     return made
+
+
+def take_roles_from_voice(client: discord.Client) -> None:
+    """Have discord.py believe what Discord tells of somebody's roles with each move in voice.
+
+    Without the privileged intent for members that is the only time, and discord.py would keep to
+    the roles that somebody had on entering.
+    """
+    state = client._connection
+    parse = state.parsers["VOICE_STATE_UPDATE"]
+
+    def parse_with_roles(data: dict[str, Any]) -> None:
+        guild = client.get_guild(int(data.get("guild_id") or 0))
+        member = guild.get_member(int(data["user_id"])) if guild else None
+        if member is not None and "member" in data:
+            member._update(data["member"])
+        parse(data)
+
+    state.parsers["VOICE_STATE_UPDATE"] = parse_with_roles
 
 
 def in_voice(guild: discord.Guild, settings: BridgeSettings) -> Iterable[VoiceMember]:
@@ -259,7 +315,7 @@ async def delivered(client: discord.Client, parcel: Parcel, patience: float) -> 
                 content=message.content,
                 embeds=embeds_of(message),
                 allowed_mentions=mentions_of(message),
-                nonce=f"{parcel.number:x}-{int(parcel.since * 1000):x}",
+                nonce=parcel.nonce,
             )
     except discord.HTTPException as error:
         _LOGGER.debug("A message was not taken: %s", error.status)
@@ -267,7 +323,8 @@ async def delivered(client: discord.Client, parcel: Parcel, patience: float) -> 
         return Delivery.NEVER if never else Delivery.LATER
     except Exception as error:
         _LOGGER.debug("A message could not be sent: %s", type(error).__name__)
-        return Delivery.LATER
+        # What cannot be written down will not be sent by waiting.
+        return Delivery.NEVER if isinstance(error, TypeError | ValueError) else Delivery.LATER
     return Delivery.SENT
 
 
@@ -283,7 +340,8 @@ async def hang_up(client: discord.Client, within: float) -> None:
             for socket in sockets:
                 await socket.close(code=1000)
             await client.close()
-    except Exception as error:
+    # discord.py also closes by itself, and is then cancelled together with what waits for it.
+    except (Exception, asyncio.CancelledError) as error:
         _LOGGER.debug("The connection was not closed properly: %s", type(error).__name__)
         for end in (*(one.ws.close() for one in _heartbeats(client)), client.http.close()):
             with suppress(Exception):

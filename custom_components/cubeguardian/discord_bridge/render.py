@@ -83,11 +83,15 @@ def thing_message(thing: ThingView, texts: Texts) -> Message:
 
 
 def ready_message(thing: ThingView, texts: Texts, *, requester: int | None = None) -> Message:
-    """Return that a thing is ready; the one mention there is goes to whoever asked for it."""
-    content = "" if requester is None else f"<@{requester}>"
+    """Return that a thing is ready; the one mention there is goes to whoever asked for it.
+
+    A phone shows nothing but the content, so that says it as well.
+    """
+    title = _title(texts, Happening.WOKEN, is_game=thing.is_game)
+    content = "" if requester is None else f"<@{requester}> {code(thing.name)} · {title}"
     embed = Embed(
         author=plain(thing.name),
-        title=_title(texts, Happening.WOKEN, is_game=thing.is_game),
+        title=title,
         description="\n".join(_thing_lines(texts, thing)),
         colour=COLOURS[State.RUNNING],
     )
@@ -152,7 +156,7 @@ def _thing_lines(texts: Texts, thing: ThingView) -> list[str]:
         lines.append(text(texts, "shutdown_at", at=moment(thing.shutdown_at)))
     if thing.retry_at is not None and thing.state is State.FAILED:
         lines.append(text(texts, "retry_at", at=moment(thing.retry_at)))
-    if thing.by and thing.state not in {State.OFF, State.RUNNING}:
+    if thing.by and thing.state not in {State.OFF, State.RUNNING, State.DEGRADED}:
         lines.append(text(texts, "by", who=code(thing.by)))
     if thing.held:
         lines += [text(texts, "held"), *hold_ups(texts, thing.held)]

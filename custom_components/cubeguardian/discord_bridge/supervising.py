@@ -127,3 +127,13 @@ async def keep_shown(
             _LOGGER.debug("Discord could not be shown something: %s", type(error).__name__)
             pause = max(every, next(pauses))
         await asyncio.sleep(pause)
+
+
+async def to_the_end(work: Coroutine[Any, Any, None]) -> None:
+    """Await work that has an end of its own; being cancelled meanwhile does not cut it short."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    finally:
+        if not task.done():
+            await task

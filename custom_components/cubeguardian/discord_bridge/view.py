@@ -128,11 +128,15 @@ class HoldUpView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WantedBy:
-    """One reason to be up; `source` is the guardian's word for where it comes from."""
+    """One reason to be up; `source` is the guardian's word for where it comes from.
+
+    `doubtful`: nobody can tell at present whether it still holds.
+    """
 
     source: str
     name: str = ""
     until: datetime | None = None
+    doubtful: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -146,7 +146,8 @@ def wanted(texts: Texts, by: WantedBy) -> str:
     """Return why something is up, and until when."""
     named = f" · {code(by.name)}" if by.name else ""
     until = f" · {text(texts, 'until', at=clock(by.until))}" if by.until else ""
-    return f"• {word(texts, 'source', by.source)}{named}{until}"
+    doubt = f" · {text(texts, 'doubtful')}" if by.doubtful else ""
+    return f"• {word(texts, 'source', by.source)}{named}{until}{doubt}"
 
 
 def players(texts: Texts, thing: ThingView) -> list[str]:

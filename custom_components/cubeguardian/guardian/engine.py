@@ -34,6 +34,7 @@ from .wishes import Wishes
 
 type Listener = tuple[Callable[[], None], Callable[[Event], None]]
 
+NOTED_MOST: Final = 50
 _IS_UP: Final = {Presence.UP: True, Presence.DOWN: False}
 
 
@@ -254,7 +255,7 @@ class Engine:
         target: str = HOST,
         error: str | None = None,
     ) -> None:
-        """Write down what somebody changed, or asked for."""
+        """Write down what somebody changed, or asked for; who asks for much hides nothing else."""
         self._journal.add(
             JournalEntry(
                 at=self.read_clock(),
@@ -264,14 +265,16 @@ class Engine:
                 success=error is None,
                 error=error,
                 details=dict(details),
-            )
+            ),
+            most=NOTED_MOST,
         )
 
     def record(self, thing: Tracked, event: Event) -> None:
-        """Keep an event in the journal, and until it is told."""
+        """Keep an event in the journal, and until it is told; refusals hide nothing else."""
         told = replace(event, target=thing.target, at=self._at)
         self._untold.append(told)
-        self._journal.add(entry_of(told, self._at))
+        most = NOTED_MOST if event.kind is EventKind.REFUSED else None
+        self._journal.add(entry_of(told, self._at), most=most)
 
     def _note_from_afar(self, thing: Tracked, event: Event) -> None:
         """Keep what happened while a port was waited for; the next step tells it."""
@@ -283,9 +286,9 @@ class Engine:
         now = self.read_clock()
         for game in self.games.values():
             self._occupy(game, now)
-        for lease in self.wishes.keeper.expire(now):
-            if lease.unknown:
-                self._lost_track(lease.target, lease.name or lease.source.value)
+        lost = (lease for lease in self.wishes.keeper.expire(now) if lease.unknown)
+        for target, source in dict.fromkeys((lease.target, _known_as(lease)) for lease in lost):
+            self._lost_track(target, source)
         for thing in self._things():
             for effect in self._step(thing):
                 self.carrier.start(thing, effect)
@@ -368,3 +371,9 @@ class Engine:
 def _storable(lease: Lease) -> Lease:
     """Leave out who plays: it changes often, and says nothing once it has been stored."""
     return replace(lease, name="") if lease.source is Source.PLAYERS else lease
+
+
+def _known_as(lease: Lease) -> str:
+    """Return what a source is called in events: an entity by its name, people by none."""
+    named = lease.source is Source.ENTITY and lease.name
+    return named or lease.source.value

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import NoReturn
 
 from .carrying import Spawn
-from .demand import Source
+from .demand import Lease, Source
 from .engine import Engine
 from .looking import needs_look
 from .moment import refusal
@@ -130,10 +130,18 @@ class Guardian:
         self._engine.settle()
 
     def keep_awake(self, on: bool, caller: Caller, duration: timedelta | None = None) -> None:
-        """Keep the host up, for a time or until it is switched off; in automatic mode wake it."""
+        """Keep the host up, for a time or until it is switched off; in automatic mode wake it.
+
+        Nobody on Discord makes shorter by it what somebody has asked for already.
+        """
         self._meet_maintenance(caller)
         now = self._engine.read_clock()
         until = now + duration if duration else None
+        if on:
+            self._meet_vetoes(caller)
+            held = self.snapshot.keep_awake
+            if held and caller.role is not Role.HOME_ASSISTANT and not _ends_before(held, until):
+                return
         is_new = self._wishes.keeper.keep_awake(on, caller, until, now)
         details = {"on": str(on).lower(), **({"until": until.isoformat()} if until else {})}
         self._engine.note(KEEP_AWAKE_CHANGED, caller, details)
@@ -149,8 +157,9 @@ class Guardian:
         wishes = self._wishes
         if (mode, reason) == (wishes.mode, wishes.mode_reason):
             return
-        wishes.mode, wishes.mode_reason = mode, reason
-        self._engine.note(MODE_CHANGED, caller, {"mode": mode.value, "reason": reason})
+        before, wishes.mode, wishes.mode_reason = wishes.mode, mode, reason
+        details = {"mode": mode.value, "reason": reason, "before": before.value}
+        self._engine.note(MODE_CHANGED, caller, details)
         self._engine.settle()
 
     def note(
@@ -230,6 +239,13 @@ class Guardian:
             told = {"reason": self._wishes.mode_reason}
             raise Refused(RefusalReason.MAINTENANCE, placeholders=told)
 
+    def _meet_vetoes(self, caller: Caller) -> None:
+        """Refuse players what may wake the host; what is up may stay so."""
+        if self._engine.host.status.state in {State.RUNNING, State.COUNTDOWN}:
+            return
+        if forbidden := self._wishes.forbidden(Source.DISCORD, caller.role):
+            raise Refused(RefusalReason.FORBIDDEN, placeholders={"reason": forbidden})
+
     def _allow(self, thing: Tracked, command: Command) -> None:
         """Refuse what this caller may not do now, and what cannot be done to this thing."""
         role = command.by.role
@@ -292,3 +308,8 @@ class Guardian:
         """Note a newer order, for everything that lives in the same guest."""
         for each in (thing, *self._wishes.sharing(thing.target)):
             each.orders += 1
+
+
+def _ends_before(lease: Lease, until: datetime | None) -> bool:
+    """Say whether a lease ends before an instant; None is no end at all."""
+    return lease.until is not None and (until is None or lease.until < until)

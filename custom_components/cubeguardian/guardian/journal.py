@@ -71,8 +71,14 @@ class Journal:
         """Give all entries, oldest first."""
         return self._entries
 
-    def add(self, entry: JournalEntry) -> None:
-        """Append an entry and rotate when the journal is full."""
+    def add(self, entry: JournalEntry, *, most: int | None = None) -> None:
+        """Append an entry and rotate when the journal is full.
+
+        `most`: how many of its kind there may be; the oldest one makes room.
+        """
+        same = [one for one in self._entries if one.kind == entry.kind]
+        if most is not None and len(same) >= most:
+            self._entries = tuple(one for one in self._entries if one is not same[0])
         self._entries = (*self._entries, entry)
         if (count := len(self._entries)) >= MAX_ENTRIES:
             rotation = JournalEntry(

@@ -24,7 +24,7 @@ from .errors import (
     SSHError,
 )
 from .management import GameManagement, open_management
-from .management_settings import ManagementKind, ManagementSettings
+from .management_settings import ANNOUNCEMENT_LIMIT, ManagementKind, ManagementSettings
 from .minecraft_address import Address, Edition, parse_address
 from .minecraft_checker import MinecraftChecker
 from .minecraft_status import MinecraftStatus
@@ -46,6 +46,7 @@ from .tls import PresentedCertificate, TlsTrust, TrustKind, accepts, fetch_certi
 from .wake_on_lan import WakeOnLANManager, WakeReport, magic_packet, normalise_mac
 
 __all__ = [
+    "ANNOUNCEMENT_LIMIT",
     "PROXMOX_PORT",
     "Address",
     "ApiError",

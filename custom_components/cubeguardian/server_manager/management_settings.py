@@ -13,9 +13,9 @@ from .tls import TlsTrust
 ANSWERED = 200
 COMPLAINT_LIMIT = 200
 VERSION_LIMIT = 48
+ANNOUNCEMENT_LIMIT = 200
 _NAME_LIMIT = 16
 _MOST_PLAYERS = 1000
-_ANNOUNCEMENT_LIMIT = 200
 _SECRET_LIMIT = 256
 _HEADER_TEXT = re.compile(r"[\x21-\x7e]+")
 
@@ -74,7 +74,7 @@ class ManagementSettings:
 
 def announcement(text: str) -> str:
     """Return what can be said in game; raise InvalidInputError if nothing is left of `text`."""
-    said = plain(text, _ANNOUNCEMENT_LIMIT)
+    said = plain(text, ANNOUNCEMENT_LIMIT)
     if not said:
         raise InvalidInputError("There is nothing to announce", field="text")
     return said

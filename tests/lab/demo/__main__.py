@@ -13,6 +13,7 @@ import time
 from tests.lab.home_assistant import USER_NAME
 
 from . import evidence, judge
+from .discord_story import DiscordStory
 from .evening_story import EveningStory
 from .main_story import MainStory
 from .progress import Progress
@@ -21,7 +22,9 @@ from .world import ADDRESS, World, build
 
 _MINECRAFT_PORT = 25565
 _REST = 1.0
-_STORIES: dict[str, type[Story]] = {story.name: story for story in (MainStory, EveningStory)}
+_STORIES: dict[str, type[Story]] = {
+    story.name: story for story in (MainStory, EveningStory, DiscordStory)
+}
 
 _WELCOME = """
 Home Assistant     {url}
@@ -53,7 +56,8 @@ def _options() -> argparse.Namespace:
         default=MainStory.name,
         help="with --headless: what is told; main (about a minute): somebody switches the host on "
         "and off; evening (about five minutes): players come and go, and it goes to sleep by "
-        "itself a minute after nobody needs it",
+        "itself a minute after nobody needs it; discord (about five minutes): they meet in a voice "
+        "channel of a simulated Discord, with the real bot's commands, panel and messages",
     )
     parser.add_argument(
         "--json", type=Path, metavar="FILE", help="with --headless: write the raw evidence"
@@ -78,7 +82,7 @@ async def _tell(story: Story, target: Path | None) -> int:
     started_at = time.time()
     await story.play(Progress(len(story.steps)))
     await asyncio.sleep(_REST)
-    found = evidence.collect(story.world, story.name, started_at, time.time())
+    found = evidence.collect(story, started_at, time.time())
     if target:
         await asyncio.to_thread(evidence.save, found, target)
     judgement = judge.judge(found)

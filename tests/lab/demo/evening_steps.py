@@ -1,20 +1,9 @@
 """The steps of the evening: nobody switches the host off, and it sleeps when nobody needs it."""
 
 from collections.abc import Iterator
-from datetime import datetime
 
-from .witness import (
-    GAME,
-    HOME,
-    HOST,
-    POWER_CALL,
-    WIRE,
-    Evidence,
-    NotSeenError,
-    Sight,
-    Steps,
-    Witness,
-)
+from .sight import GAME, HOME, HOST, WIRE, NotSeenError, Sight
+from .witness import Steps, Witness
 
 _LEAST_COUNTDOWN = 55
 _LEAST_LEASE = 55
@@ -56,7 +45,7 @@ def _players_join(witness: Witness, after: float) -> Iterator[Sight]:
 
 
 def _wanted_by_players(witness: Witness, after: float) -> Iterator[Sight]:
-    shown = _demand(witness, after, {"players"})
+    shown = witness.demand(after, {"players"})
     yield Sight(at=shown["at"], where=HOME, what="wanted by the players alone")
     everybody = set(witness.expected["players"])
     if witness.playing_at(shown["at"]) != everybody:
@@ -92,14 +81,14 @@ def _cancelled(witness: Witness, after: float) -> Iterator[Sight]:
     yield Sight(at=action["at"], where=HOME, what="cancel is pressed, nobody is there")
     running = witness.state("host.state", action["at"], ("running",))
     yield Sight(at=running["at"], where=HOME, what="running")
-    _event(witness, "countdown_cancelled", action["at"])
-    lease = _demand(witness, action["at"], {"cancelled"})
+    witness.event("countdown_cancelled", action["at"])
+    lease = witness.demand(action["at"], {"cancelled"})
     yield Sight(at=lease["at"], where=HOME, what="wanted by whoever cancelled")
 
 
 def _stays_up(witness: Witness, after: float) -> Iterator[Sight]:
     pressed = witness.action("button.press", after)["at"]
-    ended = _demand(witness, pressed, set(), after_having={"cancelled"})["at"]
+    ended = witness.demand(pressed, set(), after_having={"cancelled"})["at"]
     if ended - pressed < _LEAST_LEASE:
         raise NotSeenError(f"the wish to stay up ended after {ended - pressed:.0f} s")
     running = witness.state("host.state", pressed, ("running",))["at"]
@@ -123,7 +112,7 @@ def _looks_in(witness: Witness, after: float) -> Iterator[Sight]:
 
 def _shuts_itself_down(witness: Witness, after: float) -> Iterator[Sight]:
     begun = witness.state("host.state", after, ("countdown",), cause="idle")
-    announced = _announced(witness, begun["at"])
+    announced = witness.announced(begun["at"])
     stopping = witness.state("host.state", announced, ("stopping",), cause="idle")
     yield Sight(at=stopping["at"], where=HOME, what="stopping, nobody asked for it")
     told = _told_once(witness, announced)
@@ -149,7 +138,7 @@ def _asleep_again(witness: Witness, after: float) -> Iterator[Sight]:
         if witness.state_at(key, end) != "off":
             raise NotSeenError(f"{key} did not stay off")
     yield Sight(at=max(shown), where=HOME, what="off, not reachable")
-    _event(witness, "asleep", asleep["at"])
+    witness.event("asleep", asleep["at"])
     if witness.machine_at(end) != "asleep":
         raise NotSeenError("the host did not stay asleep")
 
@@ -157,14 +146,10 @@ def _asleep_again(witness: Witness, after: float) -> Iterator[Sight]:
 def _told_once(witness: Witness, after: float) -> float:
     """Return when the node was told to shut down: once in the whole evening, not before that."""
     begun, ended = witness.evidence["started_at"], witness.evidence["finished_at"]
-    told = [
-        call["at"]
-        for call in witness.requests(*POWER_CALL, begun, ended)
-        if call["parameters"].get("command") == "shutdown" and call["status"] == 200
-    ]
+    told = witness.told_to_shut_down(begun, ended)
     if len(told) != 1 or told[0] < after:
         raise NotSeenError(f"the node was told to shut down {len(told)} times, or too early")
-    return float(told[0])
+    return told[0]
 
 
 def _countdown(witness: Witness, after: float) -> Iterator[Sight]:
@@ -172,10 +157,10 @@ def _countdown(witness: Witness, after: float) -> Iterator[Sight]:
     begun = witness.state("host.state", after, ("countdown",), cause="idle")
     if playing := witness.playing_at(begun["at"]):
         raise NotSeenError(f"somebody was playing: {', '.join(sorted(playing))}")
-    announced = _announced(witness, begun["at"] - _AT_ONCE)
+    announced = witness.announced(begun["at"] - _AT_ONCE)
     if announced - begun["at"] < _LEAST_COUNTDOWN:
         raise NotSeenError(f"it was announced {announced - begun['at']:.0f} s before")
-    _event(witness, "countdown_started", begun["at"] - _AT_ONCE)
+    witness.event("countdown_started", begun["at"] - _AT_ONCE)
     what = f"counting down, announced {announced - begun['at']:.0f} s before"
     yield Sight(at=begun["at"], where=HOME, what=what)
 
@@ -186,45 +171,11 @@ def _back(witness: Witness, after: float, player: str) -> Iterator[Sight]:
     yield Sight(at=joined["at"], where=GAME, what=f"{player} comes back")
     running = witness.state("host.state", joined["at"], ("running",))
     yield Sight(at=running["at"], where=HOME, what="running, the countdown is over")
-    told = _event(witness, "countdown_cancelled", joined["at"])
+    told = witness.event("countdown_cancelled", joined["at"])
     if player not in str(told["attributes"].get("by")):
         raise NotSeenError(f"it was not said that {player} cancelled the countdown")
     if witness.state_at("host.shutdown_at", running["at"] + _AT_ONCE) != "unknown":
         raise NotSeenError("an end was still shown")
-
-
-def _event(witness: Witness, kind: str, after: float) -> Evidence:
-    """See an event in `activity`."""
-    for change in witness.evidence["states"]:
-        told = change["attributes"].get("event_type")
-        if change["at"] >= after and change["key"] == "host.activity" and told == kind:
-            return dict(change)
-    raise NotSeenError(f"the event {kind} was not told")
-
-
-def _announced(witness: Witness, after: float) -> float:
-    """Return the instant at which the host was announced to go down."""
-    for change in witness.evidence["states"]:
-        shown = change["at"] >= after and change["key"] == "host.shutdown_at"
-        if shown and change["state"] not in (None, "unknown", "unavailable"):
-            return datetime.fromisoformat(change["state"]).timestamp()
-    raise NotSeenError("no end of the countdown was shown")
-
-
-def _demand(
-    witness: Witness, after: float, sources: set[str], *, after_having: set[str] | None = None
-) -> Evidence:
-    """Return the first time that the host was wanted by these alone."""
-    had = after_having is None
-    for change in witness.evidence["states"]:
-        if change["at"] < after or change["key"] != "host.demand":
-            continue
-        leases = change["attributes"].get("leases") or []
-        found = {lease["source"] for lease in leases if not lease["declined"]}
-        if had and found == sources and change["state"] == ("on" if sources else "off"):
-            return dict(change)
-        had = had or found == after_having
-    raise NotSeenError(f"it was never wanted by {', '.join(sorted(sources)) or 'nobody'} alone")
 
 
 def _no_countdown(witness: Witness, after: float, before: float) -> None:

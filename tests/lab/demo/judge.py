@@ -11,24 +11,17 @@ import json
 from pathlib import Path
 import sys
 
-from . import evening_steps, main_steps
-from .witness import (
-    GAME,
-    HOME,
-    HOST,
-    POWER_CALL,
-    Evidence,
-    NotSeenError,
-    Sight,
-    Step,
-    Steps,
-    Verdict,
-    Witness,
-)
+from . import discord_steps, evening_steps, main_steps
+from .sight import GAME, HOME, HOST, Evidence, NotSeenError, Sight
+from .witness import POWER_CALL, Step, Steps, Verdict, Witness
 
 __all__ = ["POWER_CALL", "STORIES", "Judgement", "judge", "report"]
 
-STORIES: dict[str, Steps] = {"main": main_steps.STEPS, "evening": evening_steps.STEPS}
+STORIES: dict[str, Steps] = {
+    "main": main_steps.STEPS,
+    "evening": evening_steps.STEPS,
+    "discord": discord_steps.STEPS,
+}
 # What was shown how long after it had happened: the step, and where it happened.
 _REACTIONS = {
     "up": ("Proxmox up", HOST),

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from .witness import GAME, HOME, HOST, POWER_CALL, WIRE, NotSeenError, Sight, Steps, Witness
+from .sight import GAME, HOME, HOST, WIRE, NotSeenError, Sight
+from .witness import POWER_CALL, Steps, Witness
 
 
 def _asleep(witness: Witness, _after: float) -> Iterator[Sight]:

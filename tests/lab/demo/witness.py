@@ -2,26 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from functools import cached_property
+
+from .discord_witness import DiscordWitness
+from .sight import Evidence, NotSeenError, Sight
 
 SYNC = "ff" * 6
-HOME, HOST, WIRE, GAME = "Home Assistant", "host", "wire", "Minecraft"
 POWER_CALL = ("POST", "/nodes/pve/status")
-
-type Evidence = dict[str, Any]
-
-
-class NotSeenError(Exception):
-    """Something that the step needs is not in the evidence."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sight:
-    """One thing that was seen, where and when."""
-
-    at: float
-    where: str
-    what: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +34,11 @@ class Witness:
         self.evidence = evidence
         self.expected = evidence["expected"]
         self._machine = evidence["machine"]
+
+    @cached_property
+    def discord(self) -> DiscordWitness:
+        """Whoever looks at what the Discord of the demo has heard; it remembers what was seen."""
+        return DiscordWitness(self.evidence["discord"])
 
     def action(self, name: str, after: float, *, accepted: bool = True) -> Evidence:
         """Return the next use of an action ("switch.turn_on") on an entity of the host."""
@@ -86,6 +79,45 @@ class Witness:
             if change["key"] == key and change["at"] <= moment:
                 shown = change["state"]
         return shown
+
+    def event(self, kind: str, after: float) -> Evidence:
+        """Return the next event of this kind in `activity`."""
+        for change in self.evidence["states"]:
+            told = change["attributes"].get("event_type")
+            if change["at"] >= after and change["key"] == "host.activity" and told == kind:
+                return dict(change)
+        raise NotSeenError(f"the event {kind} was not told")
+
+    def announced(self, after: float) -> float:
+        """Return the instant at which the host was announced to go down."""
+        for change in self.evidence["states"]:
+            shown = change["at"] >= after and change["key"] == "host.shutdown_at"
+            if shown and change["state"] not in (None, "unknown", "unavailable"):
+                return datetime.fromisoformat(change["state"]).timestamp()
+        raise NotSeenError("no end of the countdown was shown")
+
+    def demand(
+        self, after: float, sources: set[str], *, after_having: set[str] | None = None
+    ) -> Evidence:
+        """Return the first time that the host was wanted by these alone."""
+        had = after_having is None
+        for change in self.evidence["states"]:
+            if change["at"] < after or change["key"] != "host.demand":
+                continue
+            leases = change["attributes"].get("leases") or []
+            found = {lease["source"] for lease in leases if not lease["declined"]}
+            if had and found == sources and change["state"] == ("on" if sources else "off"):
+                return dict(change)
+            had = had or found == after_having
+        raise NotSeenError(f"it was never wanted by {', '.join(sorted(sources)) or 'nobody'} alone")
+
+    def told_to_shut_down(self, after: float, before: float) -> list[float]:
+        """Return when the node was told to shut down, by our token, and accepted that."""
+        return [
+            call["at"]
+            for call in self.requests(*POWER_CALL, after, before)
+            if call["parameters"].get("command") == "shutdown" and call["status"] == 200
+        ]
 
     def moment(self, what: str, after: float, detail: str | None = None) -> Evidence:
         """Return the next thing that happened to the machine."""

@@ -9,6 +9,7 @@ import sys
 import time
 from typing import Any
 
+from tests.lab.discord import REDIRECTING, VARIABLE, DiscordStandIn
 from tests.lab.ha_client import CallError, HomeAssistantClient
 from tests.lab.home_assistant import HomeAssistant
 from tests.lab.namespaces import project_root
@@ -18,11 +19,12 @@ from tests.lab.pve import TOKEN_ID, TOKEN_SECRET
 from tests.lab.set_up import DOMAIN, SetUp, SetUpError
 from tests.lab.sleeping_host import MAC, BootTimes, SleepingHost, lab_host
 
+from .club import Club
+
 ADDRESS = "127.0.0.2"
 VMID = 101
 PLAYERS = ("Steve", "Alex")
-BOOT_TIMES = BootTimes(firmware=3.0, api=2.0, guests=1.0, game=1.0)
-GUEST_SHUTDOWN = 2.0
+QUICK_BOOT = BootTimes(firmware=3.0, api=2.0, guests=1.0, game=1.0)
 _COMMAND_TIMEOUT = 30
 _POLL = 0.2
 _WATCHED = {
@@ -30,15 +32,23 @@ _WATCHED = {
     "host.power", "host.proxmox_api", "host.reachable", "host.shutdown_at", "host.state",
     "game.online", "game.players_online",
 }  # fmt: skip
+_WATCHED_OF_BOT = {"bot.connected", "bot.voice_members"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Household:
-    """What the people of the house have chosen while they set it up."""
+    """What the people of the house have chosen while they set it up, and how fast their host is.
+
+    `guest_seconds`: how long its guest takes to shut down. `meets_on_discord`: there is a Discord
+    on which the players meet.
+    """
 
     mode: str = "manual"
     automatic: Mapping[str, int] | None = None
     idle_minutes: int | None = None
+    boot_times: BootTimes = QUICK_BOOT
+    guest_seconds: float = 2.0
+    meets_on_discord: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -52,6 +62,8 @@ class World:
     entities: dict[str, str]
     set_up: list[dict[str, Any]]
     actions: list[dict[str, Any]]
+    entry_id: str = ""
+    meeting_place: Club | None = None
 
     @property
     def wake_port(self) -> int:
@@ -64,6 +76,18 @@ class World:
         """The client of Home Assistant."""
         return self.home.client
 
+    @property
+    def club(self) -> Club:
+        """The Discord on which the players meet, in a household that has one."""
+        assert self.meeting_place is not None
+        return self.meeting_place
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What may be in nothing that is left behind."""
+        others = self.meeting_place.secrets if self.meeting_place else ()
+        return (TOKEN_SECRET, self.home.password, *others)
+
     def state(self, key: str) -> str | None:
         """Return the state of our entity with this key ("host.power", "game.online")."""
         return self.client.state(self.entities[key])
@@ -72,6 +96,26 @@ class World:
         """Return an attribute of our entity with this key."""
         known = self.client.now.get(self.entities[key])
         return known.attributes.get(name) if known else None
+
+    async def let_discord_in(self) -> None:
+        """Add the webhook and the bot, and wait until the bot is connected."""
+        club, set_up = self.club, SetUp(self.client, self.set_up)
+        await set_up.add_webhook(self.entry_id, club.webhook_form())
+        token, guild = club.discord.token, str(club.guild.id)
+        bot_id = await set_up.add_bot(self.entry_id, token, guild, club.bot_form())
+        await self.name_entities({bot_id: "bot"}, _WATCHED_OF_BOT)
+        await club.discord.connected(within=_COMMAND_TIMEOUT)
+
+    async def name_entities(self, owners: Mapping[str, str], wanted: set[str]) -> None:
+        """Learn the entities of these owners, until those that are wanted are among them."""
+        # A change reloads the entry, and the last subentry's entities come with the last reload.
+        async with asyncio.timeout(_COMMAND_TIMEOUT):
+            while not self.entities.keys() >= wanted:
+                await asyncio.sleep(_POLL)
+                for entity in await self.client.ask("config/entity_registry/list"):
+                    owner, _, key = entity["unique_id"].partition("_")
+                    if entity["platform"] == DOMAIN and owner in owners:
+                        self.entities[f"{owners[owner]}.{key}"] = entity["entity_id"]
 
     async def act(self, action: str, key: str, **data: Any) -> dict[str, Any]:
         """Call an action ("switch.turn_on") on an entity of ours; return the record of it.
@@ -103,15 +147,16 @@ async def build(
         directory / "host",
         address=ADDRESS,
         games={VMID: game},
-        times=BOOT_TIMES,
-        shutdown_seconds=GUEST_SHUTDOWN,
+        times=household.boot_times,
+        shutdown_seconds=household.guest_seconds,
     )
-    home = HomeAssistant(
-        sys.executable,
-        directory / "home",
-        integrations=[project_root() / "custom_components" / DOMAIN],
-    )
-    async with machine, home:
+    async with contextlib.AsyncExitStack() as stack:
+        club: Club | None = None
+        if household.meets_on_discord:
+            club = Club(await stack.enter_async_context(DiscordStandIn()))
+        home = _home(directory / "home", club)
+        await stack.enter_async_context(machine)
+        await stack.enter_async_context(home)
         game.choose_port()
         world = World(
             machine=machine,
@@ -123,12 +168,23 @@ async def build(
             entities={},
             set_up=[],
             actions=[],
+            meeting_place=club,
         )
-        async with contextlib.AsyncExitStack() as stack:
-            for player in world.players.values():
-                stack.push_async_callback(player.stop)
-            await _MovingIn(world, household).run()
-            yield world
+        for player in world.players.values():
+            stack.push_async_callback(player.stop)
+        await _MovingIn(world, household).run()
+        yield world
+
+
+def _home(directory: Path, club: Club | None) -> HomeAssistant:
+    """Return a Home Assistant with our integration; it finds the real Discord nowhere."""
+    return HomeAssistant(
+        sys.executable,
+        directory,
+        integrations=[project_root() / "custom_components" / DOMAIN],
+        python_path=[REDIRECTING] if club else (),
+        environment={VARIABLE: club.discord.origin} if club else {},
+    )
 
 
 class _MovingIn:
@@ -137,7 +193,7 @@ class _MovingIn:
     def __init__(self, world: World, household: Household) -> None:
         self._world = world
         self._household = household
-        self._set_up = SetUp(world.client)
+        self._set_up = SetUp(world.client, world.set_up)
         # No packet may leave loopback, so this is said before anything is woken.
         self._wake = {"broadcast": ADDRESS, "port": world.wake_port}
 
@@ -146,8 +202,8 @@ class _MovingIn:
         entry_id = await self._add_host()
         game_id = await self._add_game(entry_id)
         await self._set_options(entry_id)
-        self._world.set_up = self._set_up.record
-        await self._name_entities(entry_id, game_id)
+        self._world.entry_id = entry_id
+        await self._world.name_entities({entry_id: "host", game_id: "game"}, _WATCHED)
         await self._fall_asleep()
 
     async def _add_host(self) -> str:
@@ -180,17 +236,6 @@ class _MovingIn:
         if self._household.automatic is not None:
             chosen["automatic"] = self._household.automatic
         await self._set_up.set_options(entry_id, **chosen)
-
-    async def _name_entities(self, entry_id: str, game_id: str) -> None:
-        # A change reloads the entry, and the game server's entities come with the last reload.
-        owners = {entry_id: "host", game_id: "game"}
-        async with asyncio.timeout(_COMMAND_TIMEOUT):
-            while not self._world.entities.keys() >= _WATCHED:
-                await asyncio.sleep(_POLL)
-                for entity in await self._world.client.ask("config/entity_registry/list"):
-                    owner, _, key = entity["unique_id"].partition("_")
-                    if entity["platform"] == DOMAIN and owner in owners:
-                        self._world.entities[f"{owners[owner]}.{key}"] = entity["entity_id"]
 
     async def _fall_asleep(self) -> None:
         world, minutes = self._world, self._household.idle_minutes

@@ -23,6 +23,7 @@ from pathlib import Path
 
 from .faults import Garbage, Latency, RateLimit, Refusal, ServerError, Silence, Torn
 from .interactions import Interaction
+from .record import Message
 from .redirect import VARIABLE, redirected
 from .stand_in import DiscordStandIn
 from .words import AnswerKind, CloseCode, Intent, Permission, Source
@@ -43,6 +44,7 @@ __all__ = [
     "Interaction",
     "Latency",
     "Member",
+    "Message",
     "Permission",
     "RateLimit",
     "Refusal",

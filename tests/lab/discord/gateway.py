@@ -243,6 +243,8 @@ class Connection:
         record.add(Identified(at=time.time(), intents=intents, refused=code))
         if code is None:
             self._open_session(Intent(intents))
+            if data.get("presence"):
+                self._note_presence(data["presence"])
         return code
 
     def _refusal(self, token: str, intents: int) -> CloseCode | None:
@@ -311,7 +313,9 @@ class Connection:
         session.dispatch("RESUMED", {})
 
     def _note_presence(self, data: Json) -> None:
-        texts = tuple(one.get("state") or one["name"] for one in data.get("activities") or ())
+        # discord.py identifies with the older word for it, which Discord understands as well.
+        shown = data.get("activities") or [one for one in (data.get("game"),) if one]
+        texts = tuple(one.get("state") or one["name"] for one in shown)
         self._gateway.record.add(PresenceSet(at=time.time(), status=data["status"], texts=texts))
 
     def _send_members(self, data: Json) -> None:

@@ -245,6 +245,15 @@ class PresenceSet:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """A member went into a voice channel, or out of the last one."""
+
+    at: float
+    member_id: int
+    channel_id: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """One REST request: the path below /api/vN with its secrets starred, and the outcome.
 
@@ -272,6 +281,7 @@ type Event = (
     | Resumed
     | Disconnected
     | PresenceSet
+    | Moved
     | Call
 )
 

@@ -219,7 +219,7 @@ def application_shape(application: Application, bot: User) -> Json:
         "verify_key": "0" * 64,
         "flags": application.flags,
         "owner": user_shape(application.owner),
-        "team": None,
+        "team": _team_shape(application),
         "interactions_endpoint_url": application.interactions_endpoint_url,
         "integration_types_config": {"0": {}},
     }
@@ -229,6 +229,18 @@ def application_shape(application: Application, bot: User) -> Json:
             "permissions": str(int(application.install_permissions)),
         }
     return shape
+
+
+def _team_shape(application: Application) -> Json | None:
+    if application.team_owner is None:
+        return None
+    return {
+        "id": str(application.owner.id),
+        "name": "team",
+        "icon": None,
+        "owner_user_id": str(application.team_owner.id),
+        "members": [],
+    }
 
 
 def webhook_shape(webhook: Webhook) -> Json:

@@ -76,7 +76,7 @@ class DiscordStandIn:
             mailbox=self.mailbox,
             answers=self._answers,
         )
-        self._town = Town(world=self.world, gateway=self.gateway)
+        self._town = Town(world=self.world, record=self.record, gateway=self.gateway)
         self._runner: web.AppRunner | None = None
 
     # Life

@@ -9,7 +9,7 @@ import pytest
 
 from . import AnswerKind, Channel, DiscordStandIn, Guild, Intent, Member, Permission, redirected
 from .panel_bot import Panel, PanelBot, running
-from .record import Call, CommandsSynced, Deleted, Edited, Posted, PresenceSet, Resumed
+from .record import Call, CommandsSynced, Deleted, Edited, Moved, Posted, Resumed
 from .redirect import redirect
 
 
@@ -40,6 +40,8 @@ async def test_a_bot_sees_who_comes_and_goes_in_voice(
     stand_in.leave_voice(kim)
     await bot.has_heard("kim in none")
     assert found.voice_states == {}
+    seen = [(moved.member_id, moved.channel_id) for moved in stand_in.record.of(Moved)]
+    assert seen == [(kim.id, voice.id), (kim.id, None)]
 
 
 async def test_who_talks_already_is_in_the_first_picture(
@@ -359,22 +361,6 @@ async def test_a_route_that_is_missing_is_seen(stand_in: DiscordStandIn, bot: Pa
         await bot.http.request(discord.http.Route("GET", "/sticker-packs"))
     missed = [call for call in stand_in.record.of(Call) if call.status == 404]
     assert [call.path for call in missed] == ["/sticker-packs"]
-
-
-async def test_presence_and_voice_status_are_noted(
-    stand_in: DiscordStandIn, bot: PanelBot, guild: Guild, voice: Channel
-) -> None:
-    await bot.change_presence(activity=discord.CustomActivity(name="attic is asleep"))
-    shown = await stand_in.record.next(PresenceSet)
-    assert shown.texts == ("attic is asleep",)
-    found = bot.get_channel(voice.id)
-    assert isinstance(found, discord.VoiceChannel)
-    with pytest.raises(discord.Forbidden):
-        await found.edit(status="waking")
-    rights = Permission.SET_VOICE_CHANNEL_STATUS | Permission.MANAGE_CHANNELS
-    stand_in.overwrite(voice, guild.members[stand_in.world.bot.id], allow=rights)
-    await found.edit(status="waking")
-    assert voice.status == "waking"
 
 
 async def test_an_outage_is_no_proof_that_a_channel_is_gone(

@@ -1,8 +1,10 @@
 """Builds guilds and changes them while a bot looks on."""
 
 from dataclasses import dataclass
+import time
 
 from .gateway import Gateway
+from .record import Moved, Record
 from .shapes import (
     channel_shape,
     guild_create_shape,
@@ -21,6 +23,7 @@ class Town:
     """Makes what exists, and tells the gateway of each change as Discord would."""
 
     world: World
+    record: Record
     gateway: Gateway
 
     def add_guild(self, name: str, *, locale: str = "en-US", available: bool = True) -> Guild:
@@ -131,6 +134,8 @@ class Town:
             member.voice.channel = channel
         else:
             member.voice = VoiceState(channel=channel)
+        channel_id = channel.id if channel else None
+        self.record.add(Moved(at=time.time(), member_id=member.id, channel_id=channel_id))
         if member.guild.available:
             shape = voice_shape(member, member.voice)
             self.gateway.dispatch("VOICE_STATE_UPDATE", shape, needs=Intent.GUILD_VOICE_STATES)

@@ -175,6 +175,7 @@ class Application:
     name: str
     id: int = field(default_factory=snowflake)
     owner: User
+    team_owner: User | None = None
     description: str = ""
     bot_public: bool = False
     requires_code_grant: bool = False
