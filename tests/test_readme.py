@@ -17,7 +17,9 @@ import yaml
 from custom_components.cubeguardian.const import DOMAIN, MODES
 from custom_components.cubeguardian.services import ACTIONS
 
+from .bots import BOT, add_bot
 from .conftest import Load
+from .discord_bridge.bridge_world import BridgeWorld
 from .house import INTEGRATION, ROOT
 from .webhooks import WEBHOOK, add_webhook
 
@@ -26,9 +28,9 @@ CATEGORIES = {
     "configuration": EntityCategory.CONFIG,
     "diagnostic": EntityCategory.DIAGNOSTIC,
 }
-OWNERS = {"01HOST": "host", "01SURVIVAL": "game server", WEBHOOK: "webhook"}
+OWNERS = {"01HOST": "host", "01SURVIVAL": "game server", WEBHOOK: "webhook", BOT: "bot"}
 
-pytest_plugins = ("tests.webhook_peer",)
+pytest_plugins = ("tests.webhook_peer", "tests.bot_peer")
 
 
 def readme() -> str:
@@ -58,9 +60,10 @@ def examples(kind: str) -> list[Any]:
 
 
 async def test_every_entity_is_listed_with_its_category_and_whether_it_is_disabled(
-    hass: HomeAssistant, load: Load, config_entry: MockConfigEntry, hass_that_settles: None
+    hass: HomeAssistant, load: Load, config_entry: MockConfigEntry, town: BridgeWorld
 ) -> None:
     add_webhook(hass, config_entry)
+    add_bot(hass, config_entry, town, relay=True)
     await load()
     listed = {
         (owner, text.split(" ")[0].rstrip(","), code(key)[0]): category

@@ -106,7 +106,7 @@ async def test_a_start_is_followed_until_ready_and_mentions_once(world: BridgeWo
             world.port.game, state=State.WAKING, progress=40, ready_at=world.now
         )
         bridge.update()
-        assert "40 %" in (await asked.replied("40")).text
+        assert "40\u00a0%" in (await asked.replied("40")).text
         world.port.game = replace(
             world.port.game, state=State.RUNNING, progress=None, ready_at=None
         )
