@@ -136,6 +136,7 @@ async def test_a_guild_that_throws_the_bot_out_meanwhile_is_told(
     ("fault", "error"),
     [
         (Refusal(status=401, code=0), "bad_token"),
+        (Refusal(status=403, code=40333), "away"),
         (RateLimit(retry_after=1.0), "busy"),
         (ServerError(), "away"),
         (Garbage(), "away"),

@@ -22,7 +22,8 @@ LOOKS_LIKE_A_TOKEN: Final = re.compile(r"[\w.=-]{20,200}", re.ASCII)
 READS_MESSAGES: Final = (1 << 18) | (1 << 19)
 TEXT_KINDS: Final = frozenset({0, 5})
 VOICE_KINDS: Final = frozenset({2, 13})
-REFUSALS: Final = {401: "bad_token", 403: "not_in_guild", 404: "not_in_guild", 429: "busy"}
+REFUSALS: Final = {401: "bad_token", 429: "busy"}
+REFUSALS_OF_GUILD: Final = REFUSALS | {403: "not_in_guild", 404: "not_in_guild"}
 
 
 # What Discord answers: nothing is known of its form before it was read.
@@ -92,12 +93,15 @@ async def async_ask_guilds(hass: HomeAssistant, token: str) -> Mapping[str, str]
 
 async def async_ask_places(hass: HomeAssistant, token: str, guild_id: str) -> Places:
     """Return what there is to choose from in a guild."""
-    channels = await _get(hass, token, f"/guilds/{int(guild_id)}/channels")
-    roles = await _get(hass, token, f"/guilds/{int(guild_id)}/roles")
+    about = f"/guilds/{int(guild_id)}"
+    channels = await _get(hass, token, f"{about}/channels", REFUSALS_OF_GUILD)
+    roles = await _get(hass, token, f"{about}/roles", REFUSALS_OF_GUILD)
     return _understood(lambda: _places(guild_id, channels, roles))
 
 
-async def _get(hass: HomeAssistant, token: str, path: str) -> Told:
+async def _get(
+    hass: HomeAssistant, token: str, path: str, refusals: Mapping[int, str] = REFUSALS
+) -> Told:
     """Ask for one thing; InputRefusedError on the form as a whole, never with the token in it."""
     headers = {**HEADERS, "Authorization": f"Bot {token}"}
     session = async_get_clientsession(hass)
@@ -108,7 +112,7 @@ async def _get(hass: HomeAssistant, token: str, path: str) -> Told:
         ):
             if response.status == 200:
                 return await response.json(content_type=None)
-            refusal = REFUSALS.get(response.status, "away")
+            refusal = refusals.get(response.status, "away")
     except aiohttp.ClientError, TimeoutError, ValueError:
         refusal = "away"
     raise InputRefusedError({"base": refusal})
