@@ -11,14 +11,13 @@ from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.cubeguardian.bot_link import BotLink, async_get_bot
+from custom_components.cubeguardian.bot_link import BotLink
 from custom_components.cubeguardian.discord_bridge.bot import Bridge
 from custom_components.cubeguardian.discord_bridge.view import EventView, Happening
 from custom_components.cubeguardian.ports import HostBinding
 
-from .bots import add_bot, connected
-from .conftest import Load, PassTime
-from .discord_bridge.bridge_world import BridgeWorld
+from .bots import BotHouse
+from .conftest import PassTime
 from .discord_bridge.discord_peer import DiscordPeer, hangs
 from .evenings import play_evening, twin
 from .lab.discord import Latency
@@ -43,23 +42,17 @@ def begin(hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> Begin:
 
 
 async def test_the_guardian_steps_at_the_same_instants_with_a_slow_bot_and_a_lost_webhook(
-    hass: HomeAssistant,
-    machines: FakeMachines,
-    town: BridgeWorld,
-    peer: DiscordPeer,
-    config_entry: MockConfigEntry,
-    begin: Begin,
-    pass_time: PassTime,
+    house: BotHouse, peer: DiscordPeer, begin: Begin, pass_time: PassTime
 ) -> None:
-    other = twin(config_entry)
-    config_entry.add_to_hass(hass)
-    without = await play_evening(hass, config_entry, machines, pass_time, begin)
-    town.discord.break_with(Latency(seconds=0.5))
+    other = twin(house.entry)
+    house.entry.add_to_hass(house.hass)
+    without = await play_evening(house.hass, house.entry, house.machines, pass_time, begin)
+    house.discord.break_with(Latency(seconds=0.5))
     peer.answers.extend([hangs] * 100)
-    add_webhook(hass, other)
-    add_bot(hass, other, town, voice_targets=[other.entry_id])
-    assert await play_evening(hass, other, machines, pass_time, begin) == without
-    assert town.discord.record.events
+    add_webhook(house.hass, other)
+    house.add(other, voice_targets=[other.entry_id])
+    assert await play_evening(house.hass, other, house.machines, pass_time, begin) == without
+    assert house.discord.record.events
 
 
 async def wait_in_the_port(own: HostBinding) -> None:
@@ -91,35 +84,20 @@ async def test_the_evening_notices_a_guardian_that_waits_for_discord(
 
 @pytest.mark.parametrize("broken", ["tell", "show", "boards", "voice_report"])
 async def test_a_bot_that_chokes_on_everything_changes_no_instant(
-    hass: HomeAssistant,
-    machines: FakeMachines,
-    town: BridgeWorld,
-    config_entry: MockConfigEntry,
-    begin: Begin,
-    pass_time: PassTime,
-    monkeypatch: pytest.MonkeyPatch,
-    broken: str,
+    house: BotHouse, begin: Begin, pass_time: PassTime, monkeypatch: pytest.MonkeyPatch, broken: str
 ) -> None:
-    other = twin(config_entry)
-    config_entry.add_to_hass(hass)
-    without = await play_evening(hass, config_entry, machines, pass_time, begin)
-    add_bot(hass, other, town, voice_targets=[other.entry_id])
+    other = twin(house.entry)
+    house.entry.add_to_hass(house.hass)
+    without = await play_evening(house.hass, house.entry, house.machines, pass_time, begin)
+    house.add(other, voice_targets=[other.entry_id])
     monkeypatch.setattr(BotLink, broken, fail)
-    assert await play_evening(hass, other, machines, pass_time, begin) == without
-    assert async_get_bot(hass) is not None
+    assert await play_evening(house.hass, other, house.machines, pass_time, begin) == without
+    assert house.bot is not None
 
 
-async def test_to_tell_a_bot_whose_discord_is_a_black_hole_takes_no_time(
-    load: Load,
-    hass: HomeAssistant,
-    machines: FakeMachines,
-    town: BridgeWorld,
-    config_entry: MockConfigEntry,
-) -> None:
-    add_bot(hass, config_entry, town)
-    await load()
-    bot = await connected(hass)
-    town.discord.blackhole()
+async def test_to_tell_a_bot_whose_discord_is_a_black_hole_takes_no_time(house: BotHouse) -> None:
+    bot = await house.serve()
+    house.discord.blackhole()
     view = EventView(kind=Happening.WAKE_FAILED, name="Attic", at=dt_util.utcnow(), is_alert=True)
     (board,) = bot.boards()
     began = time.perf_counter()

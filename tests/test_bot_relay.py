@@ -13,6 +13,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.cubeguardian import bot_relay
+from custom_components.cubeguardian.bot_link import BotLink
 from custom_components.cubeguardian.bot_relay import MOST_WAITING, PREFIX, in_game
 from custom_components.cubeguardian.discord_bridge import quoting
 from custom_components.cubeguardian.discord_bridge.access import Rank
@@ -26,16 +27,13 @@ from custom_components.cubeguardian.server_manager import (
     open_management,
 )
 
-from .bots import BOT, add_bot, bot_data, connected
-from .conftest import Load
+from .bots import BotHouse
 from .consoles import ADDRESS, GAME, OTHER_ADDRESS, manage, told
-from .discord_bridge.bridge_world import BridgeWorld
 from .discord_bridge.hostile import SPECIAL, hostile_text
 from .lab.discord import Intent
-from .machines import FakeMachines
 from .server_manager.management_server import SECRET as PROTOCOL_SECRET, ManagementServer
 from .server_manager.rcon_server import SECRET as RCON_SECRET, RconServer
-from .webhooks import guardian, until
+from .webhooks import until
 
 pytest_plugins = ("tests.webhook_peer", "tests.bot_peer", "tests.game_peer")
 
@@ -44,28 +42,24 @@ SAY = "minecraft:server/system_message"
 LOGGER = logging.getLogger(__name__)
 
 
+@pytest.fixture
+def house(house: BotHouse, managed: MockConfigEntry) -> BotHouse:
+    """Return a house whose game servers can be managed."""
+    return house
+
+
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Do not keep a test waiting between two lines."""
     monkeypatch.setattr(bot_relay, "GAP_SECONDS", 0.01)
 
 
-async def play(
-    load: Load,
-    hass: HomeAssistant,
-    machines: FakeMachines,
-    entry: MockConfigEntry,
-    town: BridgeWorld,
-    **changes: Any,
-) -> None:
+async def play(house: BotHouse, **changes: Any) -> BotLink:
     """Let somebody play on both game servers, with a bot that reads and shows what is written."""
-    town.discord.application.privileged = Intent.MESSAGE_CONTENT
-    add_bot(hass, entry, town, **({"relay": True, "relay_in_game": True} | changes))
-    machines.game_up(ADDRESS, "Alex")
-    machines.game_up(OTHER_ADDRESS, "Steve")
-    await load()
-    await machines.seen()
-    await connected(hass)
+    house.discord.application.privileged = Intent.MESSAGE_CONTENT
+    house.machines.game_up(ADDRESS, "Alex")
+    house.machines.game_up(OTHER_ADDRESS, "Steve")
+    return await house.serve(**({"relay": True, "relay_in_game": True} | changes))
 
 
 def message(name: str, text: str) -> ChannelMessage:
@@ -82,132 +76,97 @@ def message(name: str, text: str) -> ChannelMessage:
 
 
 async def test_who_plays_reads_what_is_written_by_either_way_of_managing(
-    load: Load,
-    hass: HomeAssistant,
-    machines: FakeMachines,
-    town: BridgeWorld,
-    managed: MockConfigEntry,
-    rcon: RconServer,
-    protocol: ManagementServer,
+    house: BotHouse, rcon: RconServer, protocol: ManagementServer
 ) -> None:
-    await play(load, hass, machines, managed, town)
-    town.discord.say(town.kim, 'dinner is "ready"', town.lobby)
-    town.discord.say(town.stranger, "/stop\n@a §kwho?", town.lobby)
+    await play(house)
+    house.write(house.town.kim, 'dinner is "ready"')
+    house.write(house.town.stranger, "/stop\n@a §kwho?")
     read = ['[Discord] kim: dinner is "ready"', "[Discord] stranger: /stop ＠a who?"]
     await until(lambda: told(rcon) == protocol.said == read)
     assert all(one.startswith("tellraw @a {") for one in rcon.commands)
 
 
 async def test_nothing_of_bots_of_webhooks_or_of_its_own_comes_into_the_game(
-    load: Load,
-    hass: HomeAssistant,
-    machines: FakeMachines,
-    town: BridgeWorld,
-    managed: MockConfigEntry,
-    protocol: ManagementServer,
+    house: BotHouse, protocol: ManagementServer
 ) -> None:
-    music = town.discord.add_member(town.guild, "music", roles=(town.players,), is_bot=True)
-    webhook = town.discord.add_webhook(town.lobby)
-    await play(load, hass, machines, managed, town)
-    bot = await connected(hass)
-    town.discord.say(music, "now playing", town.lobby)
+    music = house.discord.add_member(
+        house.town.guild, "music", roles=(house.town.players,), is_bot=True
+    )
+    webhook = house.discord.add_webhook(house.town.lobby)
+    bot = await play(house)
+    house.write(music, "now playing")
     async with (
         aiohttp.ClientSession() as session,
         session.post(webhook.url, json={"content": "by a webhook"}) as answer,
     ):
         assert answer.status == 204
     assert bot.async_say("by an automation")
-    await until(
-        lambda: "by an automation" in [one.content for one in town.discord.messages(town.lobby)]
-    )
-    town.discord.say(town.kim, "by me", town.lobby)
+    await until(lambda: "by an automation" in [one.content for one in house.messages()])
+    house.write(house.town.kim, "by me")
     await until(lambda: protocol.said)
     assert protocol.said == ["[Discord] kim: by me"]
 
 
 async def test_where_nobody_plays_or_the_game_server_is_down_nothing_is_said(
-    load: Load,
-    hass: HomeAssistant,
-    machines: FakeMachines,
-    town: BridgeWorld,
-    managed: MockConfigEntry,
-    rcon: RconServer,
-    protocol: ManagementServer,
+    house: BotHouse, rcon: RconServer, protocol: ManagementServer
 ) -> None:
-    await play(load, hass, machines, managed, town)
-    machines.game_up(ADDRESS)
-    await machines.seen()
-    town.discord.say(town.kim, "one", town.lobby)
+    await play(house)
+    house.machines.game_up(ADDRESS)
+    await house.machines.seen()
+    house.write(house.town.kim, "one")
     await until(lambda: protocol.said)
-    machines.game_crashed(OTHER_ADDRESS)
-    machines.game_up(ADDRESS, "Alex")
-    await machines.seen()
-    town.discord.say(town.kim, "two", town.lobby)
+    house.machines.game_crashed(OTHER_ADDRESS)
+    house.machines.game_up(ADDRESS, "Alex")
+    await house.machines.seen()
+    house.write(house.town.kim, "two")
     await until(lambda: told(rcon))
     assert (protocol.said, told(rcon)) == (["[Discord] kim: one"], ["[Discord] kim: two"])
 
 
 async def test_a_game_server_that_cannot_be_managed_is_left_in_peace(
-    load: Load,
-    hass: HomeAssistant,
-    machines: FakeMachines,
-    town: BridgeWorld,
-    managed: MockConfigEntry,
-    rcon: RconServer,
-    protocol: ManagementServer,
+    house: BotHouse, rcon: RconServer, protocol: ManagementServer
 ) -> None:
-    manage(hass, managed, GAME, kind="none")
-    await play(load, hass, machines, managed, town)
-    town.discord.say(town.kim, "hello", town.lobby)
+    manage(house.hass, house.entry, GAME, kind="none")
+    await play(house)
+    house.write(house.town.kim, "hello")
     await until(lambda: protocol.said)
     assert not rcon.connections
 
 
 async def test_it_is_a_choice_that_is_made_without_another_connection(
-    load: Load,
-    hass: HomeAssistant,
-    machines: FakeMachines,
-    town: BridgeWorld,
-    managed: MockConfigEntry,
-    protocol: ManagementServer,
+    house: BotHouse, protocol: ManagementServer
 ) -> None:
-    await play(load, hass, machines, managed, town, relay_in_game=False)
+    bot = await play(house, relay_in_game=False)
     heard: list[str] = []
 
     def read(one: ChannelMessage) -> None:
         heard.append(one.text)
 
-    (await connected(hass)).async_read(read)
-    town.discord.say(town.kim, "not yet", town.lobby)
+    bot.async_read(read)
+    house.write(house.town.kim, "not yet")
     await until(lambda: heard == ["not yet"])
     for changes in ({"relay_in_game": True}, {"relay_in_game": False}):
-        data = bot_data(town, relay=True, **changes)
-        hass.config_entries.async_update_subentry(managed, managed.subentries[BOT], data=data)
-        await hass.async_block_till_done()
-        await machines.seen()
-        town.discord.say(town.kim, str(changes), town.lobby)
+        house.change(relay=True, **changes)
+        await house.hass.async_block_till_done()
+        await house.machines.seen()
+        house.write(house.town.kim, str(changes))
         await until(lambda now=changes: heard[-1] == str(now))
-        await hass.async_block_till_done(wait_background_tasks=True)
+        await house.hass.async_block_till_done(wait_background_tasks=True)
     assert protocol.said == ["[Discord] kim: {'relay_in_game': True}"]
-    assert town.discord.identifies == 1
+    assert house.discord.identifies == 1
 
 
 async def test_a_flood_in_the_channel_is_none_in_the_game(
-    load: Load,
-    hass: HomeAssistant,
-    machines: FakeMachines,
-    town: BridgeWorld,
-    managed: MockConfigEntry,
+    house: BotHouse,
     protocol: ManagementServer,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.DEBUG, bot_relay.__name__)
-    await play(load, hass, machines, managed, town)
-    bot = await connected(hass)
+    bot = await play(house)
     for number in range(500):
         bot.heard(message("kim", f"flood {number}"))
-    await hass.async_block_till_done(wait_background_tasks=True)
+    await house.hass.async_block_till_done(wait_background_tasks=True)
     shown = [0, *range(500 - MOST_WAITING, 500)]
     assert protocol.said == [f"[Discord] kim: flood {number}" for number in shown]
     assert caplog.text.count("489 messages were not shown on Creative") == 1
@@ -215,17 +174,12 @@ async def test_a_flood_in_the_channel_is_none_in_the_game(
 
 
 async def test_two_lines_keep_their_distance(
-    load: Load,
-    hass: HomeAssistant,
-    machines: FakeMachines,
-    town: BridgeWorld,
-    managed: MockConfigEntry,
+    house: BotHouse,
     protocol: ManagementServer,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(bot_relay, "GAP_SECONDS", 0.3)
-    await play(load, hass, machines, managed, town)
-    bot = await connected(hass)
+    bot = await play(house)
     started = asyncio.get_running_loop().time()
     for number in range(3):
         bot.heard(message("kim", str(number)))
@@ -234,44 +188,35 @@ async def test_two_lines_keep_their_distance(
 
 
 async def test_a_game_server_that_does_not_answer_keeps_nobody_waiting(
-    load: Load,
-    hass: HomeAssistant,
-    machines: FakeMachines,
-    town: BridgeWorld,
-    managed: MockConfigEntry,
+    house: BotHouse,
     rcon: RconServer,
     protocol: ManagementServer,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.DEBUG)
     protocol.silent_on = SAY
-    await play(load, hass, machines, managed, town)
+    await play(house)
     for text in ("one", "two", "three"):
-        town.discord.say(town.kim, text, town.lobby)
+        house.write(house.town.kim, text)
     await until(lambda: len(told(rcon)) == 3)
     async with asyncio.timeout(5):
-        await guardian(managed).shut_down(HOST, ROBIN, timedelta(minutes=10))
-    assert guardian(managed).snapshot.host.state is State.COUNTDOWN
+        await house.guardian.shut_down(HOST, ROBIN, timedelta(minutes=10))
+    assert house.guardian.snapshot.host.state is State.COUNTDOWN
     protocol.silent_on = ""
     protocol.released.set()
     await until(lambda: "3 messages were not shown on Creative" in caplog.text)
-    town.discord.say(town.kim, "four", town.lobby)
+    house.write(house.town.kim, "four")
     await until(lambda: "[Discord] kim: four" in protocol.said)
     assert not [one for one in protocol.said if one.endswith(("two", "three"))]
     assert not any(secret in caplog.text for secret in (PROTOCOL_SECRET, RCON_SECRET))
 
 
 async def test_what_goes_wrong_with_a_message_reaches_nobody_else(
-    load: Load,
-    hass: HomeAssistant,
-    machines: FakeMachines,
-    town: BridgeWorld,
-    managed: MockConfigEntry,
+    house: BotHouse,
     protocol: ManagementServer,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    await play(load, hass, machines, managed, town)
-    bot = await connected(hass)
+    bot = await play(house)
     heard: list[ChannelMessage] = []
     faults = [RuntimeError("nonsense")]
 

@@ -4,20 +4,14 @@ import asyncio
 import logging
 from typing import Any
 
-from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.cubeguardian.bot_link import async_get_bot
 from custom_components.cubeguardian.bot_settings import async_read_bot
 from custom_components.cubeguardian.diagnostics import async_get_config_entry_diagnostics
 
-from .bots import add_bot, connected, give, noted, voices
-from .conftest import Load
-from .discord_bridge.bridge_world import BridgeWorld
+from .bots import BotHouse
 from .lab.discord import CloseCode, Garbage, RateLimit, Refusal, ServerError, Torn
-from .machines import FakeMachines
 from .webhooks import until
 
 pytest_plugins = ("tests.webhook_peer", "tests.bot_peer")
@@ -34,47 +28,41 @@ FAULTS = {
 }
 
 
-async def shown(hass: HomeAssistant, entry: MockConfigEntry) -> str:
+async def shown(house: BotHouse) -> str:
     """Return everything that can be seen of the bot without opening its file."""
-    issues = [repr(one) for one in ir.async_get(hass).issues.values()]
-    states = [repr(one) for one in hass.states.async_all()]
-    bot = async_get_bot(hass)
-    inside = [repr(one) for one in (bot._running, async_read_bot(hass), bot)]
-    found = await async_get_config_entry_diagnostics(hass, entry)
+    issues = [repr(one) for one in ir.async_get(house.hass).issues.values()]
+    states = [repr(one) for one in house.hass.states.async_all()]
+    bot = house.bot
+    inside = [repr(one) for one in (bot._running, async_read_bot(house.hass), bot)]
+    found = await async_get_config_entry_diagnostics(house.hass, house.entry)
     return "\n".join([*issues, *states, *inside, repr(found)])
 
 
 @pytest.mark.parametrize("name", sorted(FAULTS))
 async def test_no_fault_shows_the_token_anywhere(
-    load: Load,
-    hass: HomeAssistant,
-    machines: FakeMachines,
-    town: BridgeWorld,
-    config_entry: MockConfigEntry,
-    caplog: pytest.LogCaptureFixture,
-    name: str,
+    house: BotHouse, caplog: pytest.LogCaptureFixture, name: str
 ) -> None:
     caplog.set_level(logging.DEBUG)
     asyncio.get_running_loop().set_debug(True)
-    town.discord.break_with(FAULTS[name])
-    add_bot(hass, config_entry, town)
-    await load()
-    bot = async_get_bot(hass)
-    await until(lambda: len(town.discord.record.events) >= 2 or not _tries(bot))
-    told = await shown(hass, config_entry)
-    town.discord.mend()
+    house.discord.break_with(FAULTS[name])
+    house.add()
+    await house.load()
+    bot = house.bot
+    await until(lambda: len(house.discord.record.events) >= 2 or not _tries(bot))
+    told = await shown(house)
+    house.discord.mend()
     if _tries(bot):
-        await connected(hass)
-        await give(town, "start", town.kim, {"server": "01HOST"})
-        town.discord.break_with(FAULTS[name], path="messages|interactions|webhooks")
-        town.discord.close_gateway(CloseCode.UNKNOWN_ERROR)
-        await until(lambda: bot.connected)
-        town.discord.mend()
-    told += await shown(hass, config_entry)
+        await house.connected()
+        await house.give("start", house.town.kim, server="01HOST")
+        house.discord.break_with(FAULTS[name], path="messages|interactions|webhooks")
+        house.discord.close_gateway(CloseCode.UNKNOWN_ERROR)
+        await house.connected()
+        house.discord.mend()
+    told += await shown(house)
     await bot.async_close()
-    assert town.discord.token not in told
-    assert town.discord.token not in caplog.text
-    secret = town.discord.token.rsplit(".", 1)[-1]
+    assert house.discord.token not in told
+    assert house.discord.token not in caplog.text
+    secret = house.discord.token.rsplit(".", 1)[-1]
     assert secret not in told + caplog.text
     names = {one.name.partition(".")[0] for one in caplog.records}
     assert "custom_components" in names
@@ -86,50 +74,35 @@ def _tries(bot: Any) -> bool:
     return running is not None and not running.task.done()
 
 
-async def test_diagnostics_hold_nobody_who_has_asked_for_anything(
-    load: Load,
-    hass: HomeAssistant,
-    machines: FakeMachines,
-    town: BridgeWorld,
-    config_entry: MockConfigEntry,
-) -> None:
-    add_bot(hass, config_entry, town, show_names=True)
-    await load()
-    await connected(hass)
-    town.discord.join_voice(town.kim, town.voice)
-    await until(lambda: voices(config_entry))
-    await give(town, "start", town.kim, {"server": "01HOST"})
-    await give(town, "start", town.stranger, {"server": "01HOST"})
-    await until(lambda: len(noted(config_entry)) == 2)
-    found = await async_get_config_entry_diagnostics(hass, config_entry)
+async def test_diagnostics_hold_nobody_who_has_asked_for_anything(house: BotHouse) -> None:
+    await house.serve(show_names=True)
+    house.kim_enters()
+    await until(house.voices)
+    await house.give("start", house.town.kim, server="01HOST")
+    await house.give("start", house.town.stranger, server="01HOST")
+    await until(lambda: len(house.noted()) == 2)
+    found = await async_get_config_entry_diagnostics(house.hass, house.entry)
     asked = [one for one in found["journal"] if one["kind"] == "discord_command"]
     assert [one["details"] for one in asked] == [{"command": "start"}] * 2
-    for member in (town.kim, town.stranger):
+    for member in (house.town.kim, house.town.stranger):
         for secret in (member.user.name, str(member.user.id)):
             assert secret not in repr(found)
 
 
 @pytest.mark.parametrize("names", [True, False])
 async def test_the_house_shows_who_is_in_voice_only_where_that_is_wished(
-    load: Load,
-    hass: HomeAssistant,
-    machines: FakeMachines,
-    town: BridgeWorld,
-    config_entry: MockConfigEntry,
-    names: bool,
+    house: BotHouse, names: bool
 ) -> None:
-    add_bot(hass, config_entry, town, show_names=names)
-    await load()
-    bot = await connected(hass)
-    town.discord.join_voice(town.kim, town.voice)
+    bot = await house.serve(show_names=names)
+    house.kim_enters()
     await until(lambda: bot.present.count == 1)
-    demand = hass.states.get("binary_sensor.attic_demand")
+    demand = house.hass.states.get("binary_sensor.attic_demand")
     assert demand is not None
     (lease,) = demand.attributes["leases"]
     assert (lease["source"], lease["who"]) == ("voice", "kim" if names else None)
-    seen = "".join(repr(one) for one in hass.states.async_all())
-    assert str(town.kim.user.id) not in seen
-    town.discord.blackhole()
-    town.discord.drop_sockets()
+    seen = "".join(repr(one) for one in house.hass.states.async_all())
+    assert house.kim_id not in seen
+    house.discord.blackhole()
+    house.discord.drop_sockets()
     await until(lambda: not bot.present.known)
     assert bot.shown_members == ()

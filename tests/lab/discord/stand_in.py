@@ -1,5 +1,6 @@
 """A Discord on loopback: its REST interface, its gateway and the people on it."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 import re
 import socket
@@ -22,6 +23,8 @@ from .town import Town
 from .webhooks import Webhooks
 from .words import ORDINARY, ChannelKind, CloseCode, Intent, Permission
 from .world import Application, Channel, Guild, Member, Role, User, Webhook, World
+
+_TURNS_TO_TAKE_IN = 5
 
 type OpenSocket = Callable[[int, int], socket.socket]
 
@@ -114,15 +117,23 @@ class DiscordStandIn:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((self.host, self.port))
         self.port = listening.getsockname()[1]
+        self._listening = listening
         await web.SockSite(self._runner, listening).start()
         self.gateway.url = f"ws://{self.host}:{self.port}/resume"
 
     async def go_away(self) -> None:
         """Tear everything and refuse every connection until it comes back."""
         if self._runner is not None:
+            await self._stop_accepting()
             self.drop_sockets()
             await self._runner.cleanup()
             self._runner = None
+
+    async def _stop_accepting(self) -> None:
+        """Let what was just accepted be taken in: asyncio stumbles over it in a closed server."""
+        asyncio.get_running_loop().remove_reader(self._listening.fileno())
+        for _ in range(_TURNS_TO_TAKE_IN):
+            await asyncio.sleep(0)
 
     def _routes(self) -> web.Application:
         application = web.Application(client_max_size=32 * 1024 * 1024)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+import socket
 
 import aiohttp
 import discord
@@ -364,3 +365,21 @@ async def test_a_global_rate_limit_stops_all_routes(
     limited, _ = _posts(stand_in, lobby)
     assert limited.status == 429
     assert fetched.at - limited.at >= 0.3
+
+
+async def test_whoever_connects_while_it_goes_away_is_only_refused() -> None:
+    troubles: list[object] = []
+    loop = asyncio.get_running_loop()
+    # Only then does asyncio tell what it stumbles over when it takes a connection in.
+    loop.set_debug(True)
+    loop.set_exception_handler(lambda _, context: troubles.append(context["message"]))
+    for turns in range(4):
+        async with DiscordStandIn() as stand_in:
+            with socket.socket() as knocking:
+                knocking.setblocking(False)
+                knocking.connect_ex((stand_in.host, stand_in.port))
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                await stand_in.go_away()
+                await asyncio.sleep(0.01)
+    assert troubles == []
