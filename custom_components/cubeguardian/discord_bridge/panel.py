@@ -247,8 +247,10 @@ def take_roles_from_voice(client: discord.Client) -> None:
     def parse_with_roles(data: dict[str, Any]) -> None:
         guild = client.get_guild(int(data.get("guild_id") or 0))
         member = guild.get_member(int(data["user_id"])) if guild else None
-        if member is not None and "member" in data:
-            member._update(data["member"])
+        # Should a later discord.py do this otherwise, the roles of before will have to do.
+        with suppress(Exception):
+            if member is not None and "member" in data:
+                member._update(data["member"])
         parse(data)
 
     state.parsers["VOICE_STATE_UPDATE"] = parse_with_roles
