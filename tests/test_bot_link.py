@@ -194,13 +194,16 @@ async def test_home_assistant_stops_within_five_seconds_and_the_panel_is_remembe
     assert kept["panel_message_id"] == house.town.panels[0].id
 
 
+@pytest.mark.parametrize("stored", [{"nonsense": 1}, {"dropped": "many"}, {"dropped": None}])
 async def test_what_was_stored_and_makes_no_sense_costs_only_another_panel(
-    house: BotHouse, hass_storage: dict[str, Any]
+    house: BotHouse, hass_storage: dict[str, Any], stored: dict[str, Any]
 ) -> None:
     key = "cubeguardian.discord_bot"
-    hass_storage[key] = {"version": 1, "key": key, "data": {"nonsense": 1}}
-    await house.serve()
+    hass_storage[key] = {"version": 1, "key": key, "data": stored}
+    bot = await house.serve()
     await until(lambda: house.town.panels)
+    assert bot.async_say("still here")
+    await until(lambda: "still here" in [one.content for one in house.messages()])
 
 
 async def test_two_hosts_share_the_bot_and_either_may_be_loaded_anew(house: BotHouse) -> None:

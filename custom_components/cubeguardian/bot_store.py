@@ -61,7 +61,8 @@ class BotStore:
 def _read(stored: dict[str, Any]) -> BridgeMemory:
     """Read it back; TypeError where it is something else."""
     memory = BridgeMemory(**stored)
-    for number in (memory.panel_channel_id, memory.panel_message_id):
-        if number is not None and not isinstance(number, int):
-            raise TypeError
+    places = (memory.panel_channel_id, memory.panel_message_id)
+    makes_sense = all(isinstance(one, int | None) for one in places)
+    if not makes_sense or not isinstance(memory.dropped, int):
+        raise TypeError
     return memory
